@@ -1,0 +1,138 @@
+"""All that a metric may look at: one audit's draws, and what gives their numbers a scale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from .contracts import Dataset, Draws, Extractor, Prior, Queries
+from .rng import derive_seed
+from .sampling import rms
+
+
+@torch.no_grad()
+def features_in_batches(extractor: Extractor, data: Tensor, batch_size: int) -> Tensor:
+    """phi of data (n, ...) -> (n, d) float32 on the CPU, batch by batch."""
+    parameter = next(extractor.network.parameters(), None)
+    device = data.device if parameter is None else parameter.device
+    parts = [extractor.features(part.to(device)).float().cpu() for part in data.split(batch_size)]
+    return torch.cat(parts)
+
+
+@dataclass(eq=False)
+class Context:
+    """One audit: q queries, k draws each. Rows are query-major: row = query * k + draw.
+
+    Properties are computed on first use and kept. Features are float32 on the CPU; compute
+    statistics in float64.
+    """
+
+    audit: str
+    extractor_name: str
+    prior_name: str
+    sampler_name: str
+    extractor: Extractor
+    prior: Prior
+    dataset: Dataset
+    queries: Queries
+    targets: Tensor
+    """(q, d): what the draws aimed at, phi(query) or phi(reconstruction)."""
+    draws: Draws
+    """q * k rows, all finite."""
+    unguided: Tensor
+    """(q * k, *data_shape): the prior's own draws from the same noise."""
+    seed: int = 0
+    batch_size: int = 64
+    named_extractor: Callable[[str], Extractor] | None = None
+    """Another extractor by its catalogue name; use `features_by`."""
+
+    @property
+    def per_query(self) -> int:
+        """k, the number of draws of each query."""
+        return len(self.draws.data) // len(self.queries)
+
+    def grouped(self, rows: Tensor) -> Tensor:
+        """(q * k, ...) -> (q, k, ...)."""
+        return rows.reshape(len(self.queries), self.per_query, *rows.shape[1:])
+
+    def phi(self, data: Tensor) -> Tensor:
+        """Features of data under the audited extractor: (n, ...) -> (n, d)."""
+        return features_in_batches(self.extractor, data, self.batch_size)
+
+    def features_by(self, name: str, data: Tensor) -> Tensor:
+        """Features of data under another extractor of the catalogue."""
+        if self.named_extractor is None:
+            raise LookupError(f"no catalogue is at hand to look up extractor {name!r}")
+        return features_in_batches(self.named_extractor(name), data, self.batch_size)
+
+    def generator(self, purpose: str) -> torch.Generator:
+        """A CPU generator of this audit, the same at every call with the same purpose."""
+        return torch.Generator().manual_seed(derive_seed(self.seed, self.audit, purpose))
+
+    @cached_property
+    def query_features(self) -> Tensor:
+        """phi(query), (q, d)."""
+        return self.phi(self.queries.data)
+
+    @cached_property
+    def draw_features(self) -> Tensor:
+        """phi(draw), (q, k, d): measured on the finished, clamped draws."""
+        return self.grouped(self.phi(self.draws.data))
+
+    @cached_property
+    def unguided_features(self) -> Tensor:
+        """phi(unguided draw), (q, k, d)."""
+        return self.grouped(self.phi(self.unguided))
+
+    @cached_property
+    def fiber_loss(self) -> Tensor:
+        """RMS feature distance of each draw to its target, (q, k) float64."""
+        return rms(self.draw_features.double() - self.targets[:, None].double())
+
+    @cached_property
+    def null(self) -> Tensor:
+        """RMS feature distances of each query to the other queries, (q, q - 1) float64.
+
+        The scale of every fidelity number: what a random pair of inputs is apart.
+        """
+        h = self.query_features.double()
+        distances = rms(h[:, None] - h[None])
+        off_diagonal = ~torch.eye(len(h), dtype=torch.bool)
+        return distances[off_diagonal].reshape(len(h), len(h) - 1)
+
+    @cached_property
+    def ceiling(self) -> Tensor:
+        """RMS feature distance of each query to itself after a jitter of 0.01 and 8 bits, (q,).
+
+        No sampler needs to be better than this. For tables the jitter is 0.01 of each column's
+        standard deviation.
+        """
+        x, generator = self.queries.data, self.generator("ceiling")
+        jitter = torch.randn(x.shape, generator=generator)
+        if self.prior.data_range is None:
+            seen = x + 0.01 * x.std(dim=0, correction=0) * jitter
+        else:
+            low, high = self.prior.data_range
+            unit = ((x - low) / (high - low) + 0.01 * jitter).clamp(0, 1)
+            seen = low + (high - low) * (unit * 255).round() / 255
+        return rms(self.phi(seen).double() - self.query_features.double())
+
+    @cached_property
+    def reconstruction(self) -> Tensor:
+        """decode(encode(query)), clamped to the data range, (q, *data_shape)."""
+        with torch.no_grad():
+            parts = [
+                self.prior.decode(self.prior.encode(part))
+                for part in self.queries.data.split(self.batch_size)
+            ]
+        data = torch.cat(parts)
+        return data if self.prior.data_range is None else data.clamp(*self.prior.data_range)
+
+    @cached_property
+    def reconstruction_gap(self) -> Tensor:
+        """RMS feature distance of each query to its reconstruction by the prior, (q,) float64."""
+        return rms(self.phi(self.reconstruction).double() - self.query_features.double())

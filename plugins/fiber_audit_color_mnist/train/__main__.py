@@ -1,0 +1,59 @@
+"""The command: trains one network and writes its folder of weights and the manifest."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from fiber_audit.errors import UsageError, suggestion
+
+from .. import digits
+from ..nets import LayeredVAE
+from ..weights import FOLDER, load, store
+from . import recipes
+from .loop import Recipe, train, write_summary
+
+NAMES = (*recipes.SIMPLE, "latent", "flow", "pixel")
+
+
+def recipe_of(name: str) -> Recipe:
+    """The recipe of that name; `latent` and `flow` need trained `vae` weights."""
+    if name == "latent":
+        return recipes.latent_recipe(load(LayeredVAE, "vae"))
+    if name == "flow":
+        return recipes.flow_recipe(load(LayeredVAE, "vae"))
+    if name == "pixel":
+        return recipes.pixel_recipe()
+    if name not in recipes.SIMPLE:
+        raise UsageError(f"NAME = {name!r}: no such network. {suggestion(name, NAMES)}")
+    return recipes.SIMPLE[name]
+
+
+def main(
+    name: Annotated[str, typer.Argument(help=f"one of {', '.join(NAMES)}")],
+    data: Annotated[Path, typer.Option(help="MNIST: an .npz (Xt, Yt, Xe, Ye) or a folder")],
+    checkpoint: Annotated[Path, typer.Option(help="where to keep checkpoints")] = Path("."),
+    out: Annotated[Path, typer.Option(help="where the weights go")] = FOLDER,
+) -> None:
+    """Train one network of the Color MNIST benchmark; run again to resume."""
+    torch.set_num_threads(1)
+    recipe = recipe_of(name)
+    pool = digits.full(data)
+    started = time.monotonic()
+    network = train(
+        recipe,
+        pool.images,
+        pool.labels,
+        checkpoint / f"{name}.ckpt",
+        lambda line: typer.echo(f"{name} {line}", err=True),
+    )
+    store(network, name, out)
+    write_summary(out / name, name, recipe, len(pool), time.monotonic() - started)
+
+
+if __name__ == "__main__":
+    typer.run(main)
