@@ -23,6 +23,24 @@ def features_in_batches(extractor: Extractor, data: Tensor, batch_size: int) -> 
     return torch.cat(parts)
 
 
+@torch.no_grad()
+def reconstructed(prior: Prior, data: Tensor, batch_size: int) -> Tensor:
+    """decode(encode(data)), clamped to the data range, on the CPU: (n, ...) -> (n, ...)."""
+    parameter = next(prior.network.parameters(), None)
+    device = data.device if parameter is None else parameter.device
+    parts = [prior.decode(prior.encode(part.to(device))).cpu() for part in data.split(batch_size)]
+    found = torch.cat(parts)
+    return found if prior.data_range is None else found.clamp(*prior.data_range)
+
+
+def targets_of(
+    extractor: Extractor, prior: Prior, queries: Tensor, target: str, batch_size: int
+) -> Tensor:
+    """What draws aim at, (q, d): phi(query), or phi(reconstruction) for target "reconstruction"."""
+    aim = reconstructed(prior, queries, batch_size) if target == "reconstruction" else queries
+    return features_in_batches(extractor, aim, batch_size)
+
+
 @dataclass(eq=False)
 class Context:
     """One audit: q queries, k draws each. Rows are query-major: row = query * k + draw.
@@ -124,13 +142,7 @@ class Context:
     @cached_property
     def reconstruction(self) -> Tensor:
         """decode(encode(query)), clamped to the data range, (q, *data_shape)."""
-        with torch.no_grad():
-            parts = [
-                self.prior.decode(self.prior.encode(part))
-                for part in self.queries.data.split(self.batch_size)
-            ]
-        data = torch.cat(parts)
-        return data if self.prior.data_range is None else data.clamp(*self.prior.data_range)
+        return reconstructed(self.prior, self.queries.data, self.batch_size)
 
     @cached_property
     def reconstruction_gap(self) -> Tensor:

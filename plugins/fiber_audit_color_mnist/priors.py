@@ -1,0 +1,115 @@
+"""The generative models: a diffusion and a flow on the autoencoder's codes, a diffusion on pixels.
+
+All share the contract x_t = alpha(t) x_0 + sigma(t) eps; a latent state is a normalised code.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Literal
+
+import torch
+from diffusers import DDPMScheduler, UNet2DModel
+from torch import Tensor
+
+from fiber_audit import FlowSchedule, VPSchedule, over
+from fiber_audit.contracts import Prediction, Prior
+
+from .nets import LatentMLP, LayeredVAE
+from .pixels import to_image, to_state
+from .weights import FOLDER, digest, load
+
+
+def _linear_schedule() -> VPSchedule:
+    return VPSchedule(DDPMScheduler(beta_start=1e-4, beta_end=0.02).alphas_cumprod)
+
+
+class LatentPrior(Prior):
+    """A residual MLP on 54-d codes; kind "eps" is a diffusion, "velocity" a flow."""
+
+    state_shape = (54,)
+    clip = (-5.0, 5.0)
+
+    def __init__(
+        self, network: LatentMLP, vae: LayeredVAE, kind: Literal["eps", "velocity"], sha: str
+    ) -> None:
+        self.network = network.eval().requires_grad_(False)
+        self.vae = vae.eval().requires_grad_(False)
+        self.kind = kind
+        self.schedule = _linear_schedule() if kind == "eps" else FlowSchedule()
+        self.weights_sha256 = sha
+
+    def predict(self, x_t: Tensor, t: Tensor) -> Prediction:
+        """Noise prediction: x0 = (x_t - sigma eps) / alpha. Velocity v = eps - x0: x0 = x_t - t v."""
+        if self.kind == "velocity":
+            v = self.network(x_t, t)
+            return Prediction(x_t - t[:, None] * v, x_t + (1 - t[:, None]) * v)
+        assert isinstance(self.schedule, VPSchedule)
+        eps = self.network(x_t, self.schedule.index(t) / self.schedule.training_steps)
+        alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
+        return Prediction((x_t - over(sigma, x_t) * eps) / over(alpha, x_t), eps)
+
+    def decode(self, state: Tensor) -> Tensor:
+        """Normalised codes (n, 54) -> coloured digits."""
+        return self.vae.decode(state)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Coloured digits -> normalised posterior means (n, 54)."""
+        return self.vae.encode(x)
+
+    def to(self, device: torch.device | str) -> Prior:
+        """Move both networks."""
+        self.vae.to(device)
+        return super().to(device)
+
+
+class PixelPrior(Prior):
+    """A diffusers UNet with velocity prediction (v = alpha eps - sigma x0) on 2 x 2 patches."""
+
+    state_shape = (12, 14, 14)
+    clip = (-1.0, 1.0)
+    lossless = True
+
+    def __init__(self, network: UNet2DModel, sha: str) -> None:
+        self.network = network.eval().requires_grad_(False)
+        self.schedule = _linear_schedule()
+        self.weights_sha256 = sha
+
+    def predict(self, x_t: Tensor, t: Tensor) -> Prediction:
+        """x0 = alpha x_t - sigma v, eps = sigma x_t + alpha v."""
+        v = self.network(x_t, self.schedule.index(t)).sample
+        alpha, sigma = over(self.schedule.alpha(t), x_t), over(self.schedule.sigma(t), x_t)
+        return Prediction(alpha * x_t - sigma * v, sigma * x_t + alpha * v)
+
+    def decode(self, state: Tensor) -> Tensor:
+        """State -> coloured digits."""
+        return to_image(state)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Coloured digits -> state."""
+        return to_state(x)
+
+
+def latent() -> Prior:
+    """The diffusion on codes (method: arXiv 2603.21782, appendix B)."""
+    return LatentPrior(load(LatentMLP, "latent"), load(LayeredVAE, "vae"), "eps", _joint("latent"))
+
+
+def flow() -> Prior:
+    """Flow matching on the same codes."""
+    vae = load(LayeredVAE, "vae")
+    return LatentPrior(load(LatentMLP, "flow"), vae, "velocity", _joint("flow"))
+
+
+def pixel() -> Prior:
+    """The diffusion on pixels, a folder in diffusers' own format."""
+    sha = digest("pixel")
+    network = UNet2DModel.from_pretrained(
+        FOLDER / "pixel", torch_dtype=torch.float32, local_files_only=True, use_safetensors=True
+    )
+    return PixelPrior(network, sha)
+
+
+def _joint(name: str) -> str:
+    """A latent prior is two networks; its digest covers both."""
+    return sha256((digest(name) + digest("vae")).encode()).hexdigest()
