@@ -144,9 +144,12 @@ def list_(
 @app.command()
 def report(path: Annotated[Path, typer.Argument(help="run directory")]) -> None:
     """Write report.html of a finished run again."""
+    from .plugins import Catalogue
+
+    catalogue = Catalogue.load()
     from . import runner
 
-    typer.echo(runner.report_again(path))
+    typer.echo(runner.report_again(path, catalogue))
 
 
 def _disabled(words: list[str]) -> tuple[str, ...]:

@@ -89,13 +89,13 @@ def neutralised(text: str) -> str:
     return "'" + text if text.startswith(FORMULA_STARTS) else text
 
 
-def to_csv(records: pd.DataFrame, path: Path) -> None:
-    """Write records.csv: empty cells for missing values, floats that read back exactly."""
+def to_csv(records: pd.DataFrame) -> str:
+    """The text of records.csv: empty cells for missing values, floats that read back exactly."""
     safe = records.copy()
     for column, kind in COLUMNS.items():
         if kind == TEXT:
             safe[column] = safe[column].map(neutralised, na_action="ignore")
-    safe.to_csv(path, index=False, na_rep="", lineterminator="\n")
+    return safe.to_csv(index=False, na_rep="", lineterminator="\n")
 
 
 def read_csv(path: Path) -> pd.DataFrame:

@@ -15,13 +15,15 @@ from .errors import UsageError, WeightsError
 from .plan import Audit, Block, Unit, audits, blocks, references, shard, units
 from .plugins import Catalogue
 from .provenance import environment
-from .scoring import Cell, cells, failed_cells, rows_of
-from .store import Store, now
-from .suite import Suite
+from .scoring import Cell, cells, failed_cells, gallery, rows_of
+from .store import Store, existing, now
+from .suite import Suite, read
 from .work import Outcome, Work
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from .report.gallery import Gallery
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,6 @@ def _compute(
 
 def _finish(store: Store, components: Components, scored: list[Cell], waiting: int) -> Run:
     from .records import frame, to_csv
-    from .report import write_report
 
     suite = components.suite
     table = frame(rows_of(components, store, scored))
@@ -205,13 +206,34 @@ def _finish(store: Store, components: Components, scored: list[Cell], waiting: i
     failed = sum(cell.status == "error" for cell in scored)
     if waiting:
         return Run(store.path, table, [], failed, waiting)
-    to_csv(table, store.path / "records.csv.partial")
-    (store.path / "records.csv.partial").replace(store.path / "records.csv")
-    table.to_parquet(store.path / "records.parquet.partial", index=False)
-    (store.path / "records.parquet.partial").replace(store.path / "records.parquet")
-    galleries = [cell.gallery for cell in scored if cell.gallery is not None]
-    seen = {gallery.audit: gallery for gallery in galleries}
-    write_report(
-        store.path / "report.html", table, list(seen.values()), store.environment(), suite.to_toml()
-    )
+    store.write("records.csv", to_csv(table))
+    store.write("records.parquet", table.to_parquet(index=False))
+    shown = {cell.gallery.audit: cell.gallery for cell in scored if cell.gallery is not None}
+    _report(store, table, list(shown.values()), suite)
     return Run(store.path, table, verdicts, failed, 0)
+
+
+def _report(store: Store, table: pd.DataFrame, galleries: list[Gallery], suite: Suite) -> Path:
+    from .report import write_report
+
+    path = store.path / "report.html"
+    write_report(path, table, galleries, store.environment(), suite.to_toml())
+    return path
+
+
+def report_again(path: Path, catalogue: Catalogue) -> Path:
+    """Write report.html anew from the records and draws of a finished run; returns its path."""
+    from .records import read_csv
+
+    store = existing(path)
+    components = Components(read(str(path / "suite.toml"), catalogue), catalogue)
+    table = read_csv(path / "records.csv")
+    _, digests = _digests(components)
+    planned = audits(components.suite)
+    plan = {
+        audit: units(components.suite, audit, components.queries, digests)
+        for audit in [*references(planned), *planned]
+        if f"priors.{audit.prior}" in digests
+    }
+    galleries = [g for audit in planned if (g := gallery(components, store, audit, plan))]
+    return _report(store, table, galleries, components.suite)

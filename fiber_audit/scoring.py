@@ -64,8 +64,22 @@ def cells(
         )
         return failed_cells(components, audit, "error", str(error), cost)
     context = _context(components, audit, drawn, null)
-    gallery = _gallery(context)
-    return [_measured(components, context, audit, i, cost, gallery) for i in range(len(components.suite.metrics))]  # noqa: E501
+    picture = _gallery(context)
+    count = len(components.suite.metrics)
+    return [_measured(components, context, audit, i, cost, picture) for i in range(count)]
+
+
+def gallery(
+    components: Components, store: Store, audit: Audit, plan: Mapping[Audit, Sequence[Unit]]
+) -> Gallery | None:
+    """The pictures of one audit, or None if its draws are not there or not finite."""
+    reference = references([audit])[0]
+    if audit not in plan or reference not in plan:
+        return None
+    drawn, null = store.load(audit, plan[audit]), store.load(reference, plan[reference])
+    if drawn is None or null is None or not (drawn["finite"].all() and null["finite"].all()):
+        return None
+    return _gallery(_context(components, audit, drawn, null))
 
 
 def _context(components: Components, audit: Audit, drawn: Arrays, null: Arrays) -> Context:
@@ -101,7 +115,7 @@ def _measured(
     audit: Audit,
     index: int,
     cost: Mapping[str, float],
-    gallery: Gallery,
+    picture: Gallery,
 ) -> Cell:
     name = components.suite.metrics[index].use
     try:
@@ -110,11 +124,11 @@ def _measured(
         if bad:
             raise ArithmeticError(f"statistic {bad[0]!r} is not finite")
     except WeightsError as error:
-        return Cell(audit, index, (), "skipped", str(error), cost, gallery)
+        return Cell(audit, index, (), "skipped", str(error), cost, picture)
     except Exception as error:  # plugins may raise anything; one cell pays for it
         message = f"{name}: {type(error).__name__}: {error}"
-        return Cell(audit, index, (), "error", message, cost, gallery)
-    return Cell(audit, index, found, cost=cost, gallery=gallery)
+        return Cell(audit, index, (), "error", message, cost, picture)
+    return Cell(audit, index, found, cost=cost, gallery=picture)
 
 
 def _gallery(context: Context) -> Gallery:
