@@ -114,5 +114,6 @@ def read_csv(path: Path) -> pd.DataFrame:
         if column not in table:
             table[column] = pd.array([None] * len(table), dtype=kind)
         elif kind != TEXT:
-            table[column] = pd.to_numeric(table[column]).astype(kind)
+            read = float if kind == NUMBER else int
+            table[column] = table[column].map(read, na_action="ignore").astype(kind)
     return table[list(COLUMNS)]

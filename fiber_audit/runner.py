@@ -202,7 +202,7 @@ def _finish(store: Store, components: Components, scored: list[Cell], waiting: i
     table = frame(rows_of(components, store, scored))
     wanted = [conditions.parse(c, f"conditions[{i}]") for i, c in enumerate(suite.conditions)]
     verdicts = conditions.judge(table, wanted) if not waiting else []
-    table = conditions.mark(table, verdicts)
+    table = conditions.marked(table, verdicts)
     failed = sum(cell.status == "error" for cell in scored)
     if waiting:
         return Run(store.path, table, [], failed, waiting)

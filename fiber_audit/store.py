@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -92,9 +93,9 @@ class Store:
     def _files(self, audit: Audit, only: tuple[str, ...] | None = None) -> Iterable[Arrays]:
         for path in sorted(self.units.glob(f"{_slug(audit)}-????????????????.npz")):
             try:
-                with np.load(path, allow_pickle=False) as archive:
+                with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                     yield {key: archive[key] for key in only or archive.files}
-            except (OSError, ValueError, KeyError, EOFError):
+            except (OSError, ValueError, KeyError, EOFError, BadZipFile):
                 continue  # not ours, or damaged: its units are computed again
 
     def write(self, name: str, content: str | bytes) -> Path:

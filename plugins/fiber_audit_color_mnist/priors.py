@@ -17,7 +17,7 @@ from fiber_audit.contracts import Prediction, Prior
 
 from .nets import LatentMLP, LayeredVAE
 from .pixels import to_image, to_state
-from .weights import FOLDER, digest, load
+from .weights import digest, load
 
 
 def _linear_schedule() -> VPSchedule:
@@ -103,11 +103,7 @@ def flow() -> Prior:
 
 def pixel() -> Prior:
     """The diffusion on pixels, a folder in diffusers' own format."""
-    sha = digest("pixel")
-    network = UNet2DModel.from_pretrained(
-        FOLDER / "pixel", torch_dtype=torch.float32, local_files_only=True, use_safetensors=True
-    )
-    return PixelPrior(network, sha)
+    return PixelPrior(load(UNet2DModel, "pixel"), digest("pixel"))
 
 
 def _joint(name: str) -> str:

@@ -46,7 +46,11 @@ def load(kind: type[Network], name: str, folder: Path = FOLDER) -> Network:
     """Load one network in float32, frozen, in eval mode."""
     _checked_digest(name, folder)
     network = kind.from_pretrained(
-        folder / name, torch_dtype=torch.float32, local_files_only=True, use_safetensors=True
+        folder / name,
+        torch_dtype=torch.float32,
+        local_files_only=True,
+        use_safetensors=True,
+        low_cpu_mem_usage=False,  # True needs accelerate, and nothing here is large
     )
     return network.eval().requires_grad_(False)
 

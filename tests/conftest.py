@@ -1,0 +1,69 @@
+"""Fixtures for every test: the toy world of tests/host/toy.py, and the command in a subprocess."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from fiber_audit.plugins import Catalogue
+
+TOY = Path(__file__).parent / "host" / "toy.py"
+
+TOY_SUITE = """
+name = "toy"
+draws = 3
+metrics = ["toy_loss"]
+[queries]
+use = "toy-points"
+[extractors.two]
+use = "toy-first-two"
+[priors.gauss]
+use = "toy-gaussian"
+[samplers.proj]
+use = "toy-projecting"
+"""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    """Small networks are fastest on one thread, and their bits do not depend on the machine."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def toy_catalogue():
+    """Installed plugins and the toy world."""
+    return Catalogue.load(extra=[str(TOY)])
+
+
+@pytest.fixture
+def toy_suite(tmp_path):
+    """A suite file of the toy world; call with lines to add."""
+
+    def write(more="", name="toy.toml"):
+        path = tmp_path / name
+        path.write_text(TOY_SUITE + more)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def command(tmp_path):
+    """Run `fiber-audit ARGUMENTS` with the toy plugin in a fresh process in tmp_path."""
+
+    def call(*arguments, toy=True, **environment):
+        extra = ("--plugin", str(TOY)) if toy else ()
+        return subprocess.run(
+            [sys.executable, "-c", "from fiber_audit.cli import main; main()", *arguments, *extra],
+            cwd=tmp_path,
+            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    return call
