@@ -1,13 +1,12 @@
 """A run against an earlier one: did a headline number get worse by more than the tolerance?
 
-b, d    the value in BASE and the change, d = new - b
-T       the change for the worse that is tolerated, T = tolerance |b|
+The change d = new - base holds where it is no worse than T = tolerance |base|. Where both runs
+hold the same queries, it is judged on their paired differences.
 """
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -138,8 +137,8 @@ def judge_change(
         base=b.value,
         new=v.value,
         difference=found.difference,
-        low=interval and interval.low,
-        high=interval and interval.high,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
         change=relative,
         n=interval.n if interval else min(b.n, v.n),
         paired=found.paired,
@@ -164,17 +163,13 @@ def update_baseline(run: Path, baseline: Path) -> Path:
         DataError: the run has no records, or rows with status error.
     """
     from .records import read_csv
+    from .store import write_atomically
 
     source = run / "records.csv" if run.is_dir() else run
     errors = int((read_csv(source)["status"] == "error").sum())
     if errors:
-        raise DataError(
-            f"{source}: {errors} rows are errors; mend the run before it is a baseline."
-        )
-    baseline.parent.mkdir(parents=True, exist_ok=True)
-    part = baseline.with_name(f".{baseline.name}.{os.getpid()}")
-    part.write_bytes(source.read_bytes())
-    part.replace(baseline)
+        raise DataError(f"{source}: {errors} rows are errors; a baseline needs a run without any.")
+    write_atomically(baseline, source.read_bytes())
     return baseline
 
 

@@ -28,9 +28,9 @@ def parse(table: Mapping[str, Any], where: str) -> Condition:
     problems = [*_problems(table, where)]
     if problems:
         raise SuiteError(problems)
-    values = {key: float(value) if key in NUMBER else value for key, value in table.items()}
-    if "allow" in values:
-        values["allow"] = tuple(values["allow"])
+    values: dict[str, Any] = dict(table)
+    values.update({key: float(value) for key, value in table.items() if key in NUMBER})
+    values.update({key: tuple(value) for key, value in table.items() if key == "allow"})
     return Condition(**values)
 
 
@@ -64,8 +64,8 @@ def _problems(table: Mapping[str, Any], where: str) -> list[str]:
             for key in ("tolerance", "allow")
             if key in table
         ]
-    low, high = table.get("min"), table.get("max")
-    if _number(low) and _number(high) and low > high:
+    low, high = table.get("min", -math.inf), table.get("max", math.inf)
+    if not problems and low > high:
         problems.append(f"{where}: min = {low} is above max = {high}; swap them.")
     return problems
 

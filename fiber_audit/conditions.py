@@ -222,8 +222,8 @@ def _within(condition: Condition, row: pd.Series[Any]) -> Verdict:
     interval = f" [{low:.4g}, {high:.4g}]" if low < high else ""
     unit = f" {found.unit}" if found.unit else ""
     n = "" if found.n is None else f", n = {found.n}"
-    ends = [f"min {found.low:g}"] * (found.low is not None)
-    ends += [f"max {found.high:g}"] * (found.high is not None)
+    bounds = {"min": condition.min, "max": condition.max}
+    ends = [f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None]
     says = {"pass": "holds", "fail": "violates", "inconclusive": "does not decide"}
     message = (
         f"{condition.title}: {found.audit} has {value:.4g}{interval}{unit}{n}, "

@@ -90,10 +90,10 @@ def worst(statuses: Iterable[Status]) -> Status:
     return min(statuses, key=WORST_FIRST.index)
 
 
-def exit_code(judged: Iterable[Judged], fail_on: Collection[FailOn] = ("fail",)) -> int:
+def exit_code(judged: Iterable[Judged], fail_on: Collection[FailOn] = frozenset()) -> int:
     """0 all hold, 1 one failed, 3 one could not be judged, 5 all were skipped.
 
-    fail_on: the statuses that count as failed; "fail" always does.
+    fail_on: further statuses that count as failed; "fail" always does.
 
     >>> exit_code([])
     0

@@ -70,9 +70,11 @@ def marked(records: pd.DataFrame, verdicts: Sequence[Verdict]) -> pd.DataFrame:
 
 def write(verdicts: Sequence[Verdict], run: Path) -> Path:
     """Write verdicts.json into a run directory: strict JSON, a list of verdicts."""
+    from .store import write_atomically
+
     path = run / FILE
     text = json.dumps([asdict(v) for v in verdicts], indent=1, allow_nan=False, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    write_atomically(path, f"{text}\n".encode())
     return path
 
 

@@ -1,0 +1,290 @@
+"""Conditions: what holds, what does not, and what cannot be told yet."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fiber_audit.condition_syntax import parse
+from fiber_audit.conditions import Condition, judge, read_baselines
+from fiber_audit.decision import Interval, decide, exit_code, worst
+from fiber_audit.errors import DataError, SuiteError
+from fiber_audit.records import frame, read_csv, to_csv
+from fiber_audit.verdicts import marked, read, write
+
+
+def row(audit="shape/latent/ndtm", metric="fiber_loss_rms", statistic="mean", **cells):
+    extractor, prior, sampler = audit.split("/")
+    cells = {"better": "lower", "axis": "fidelity", "status": "ok", "n": 16, **cells}
+    return {
+        "run_id": "r1",
+        "audit": audit,
+        "extractor": extractor,
+        "prior": prior,
+        "sampler": sampler,
+        "metric": metric,
+        "statistic": statistic,
+        **cells,
+    }
+
+
+def one(condition, *rows):
+    (verdict,) = judge(frame(rows), [condition])
+    return verdict
+
+
+numbers = st.floats(-1e3, 1e3)
+
+
+@given(numbers, st.floats(0, 10), st.floats(0, 10), numbers)
+def test_an_interval_decides_unless_it_holds_the_bound(value, below, above, bound):
+    seen = Interval(value, value - below, value + above, n=16)
+
+    status = decide(seen, high=bound).status
+
+    holds_bound = seen.low <= bound < seen.high
+    assert (status == "inconclusive") == holds_bound
+    if not holds_bound:
+        assert status == ("pass" if value <= bound else "fail")
+
+
+@given(st.floats(0.01, 10), st.floats(0.01, 10), st.integers(2, 1000))
+def test_the_needed_n_is_the_first_whose_interval_leaves_the_bound(gap, half, n):
+    found = decide(Interval(0, -half, half, n), high=gap)
+    if found.status == "pass":
+        return
+
+    assert found.needed is not None
+    assert half * math.sqrt(n / found.needed) <= gap * (1 + 1e-9)
+    if found.needed > n + 1:
+        assert half * math.sqrt(n / (found.needed - 1)) > gap * (1 - 1e-9)
+
+
+def test_a_value_at_its_bound_is_decided_by_no_n():
+    assert decide(Interval(1, 0.9, 1.1, 8), high=1).needed is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "status"),
+    [(0.08, 0.09, "pass"), (0.11, 0.13, "fail"), (0.08, 0.12, "inconclusive")],
+)
+def test_the_interval_is_judged_not_the_value(low, high, status):
+    value = (low + high) / 2
+
+    found = one(Condition("fiber_loss_rms", max=0.1), row(value=value, ci_low=low, ci_high=high))
+
+    assert found.status == status
+
+
+def test_a_condition_may_ask_for_the_value_alone():
+    wide = row(value=0.09, ci_low=0.05, ci_high=0.2)
+
+    assert one(Condition("fiber_loss_rms", max=0.1, decide="value"), wide).status == "pass"
+    assert one(Condition("fiber_loss_rms", max=0.1), wide).status == "inconclusive"
+
+
+def test_an_inconclusive_verdict_says_which_n_would_decide():
+    found = one(Condition("fiber_loss_rms", max=0.1), row(value=0.09, ci_low=0.07, ci_high=0.12))
+
+    assert found.needed == 16 * 9
+    assert "n = 144 would" in found.message
+
+
+def test_a_violated_condition_of_severity_warn_warns():
+    found = one(Condition("fiber_loss_rms", max=0.1, severity="warn"), row(value=0.2))
+
+    assert found.status == "warn"
+    assert exit_code([found]) == 0
+    assert exit_code([found], fail_on=["warn"]) == 1
+
+
+def test_every_audit_that_the_filters_match_is_judged():
+    rows = [
+        row("shape/latent/ndtm", value=0.05),
+        row("shape/flow/ndtm", value=0.2),
+        row("colour/flow/ndtm", value=0.3),
+    ]
+
+    found = judge(frame(rows), [Condition("fiber_loss_rms", extractor="shape", max=0.1)])
+
+    assert {v.audit: v.status for v in found} == {
+        "shape/latent/ndtm": "pass",
+        "shape/flow/ndtm": "fail",
+    }
+
+
+def test_per_query_rows_are_not_judged():
+    rows = [row(value=0.05), row(value=9.0, query="q0")]
+
+    assert one(Condition("fiber_loss_rms", max=0.1), *rows).status == "pass"
+
+
+def test_the_headline_of_a_metric_with_one_pooled_statistic_is_that_one():
+    only = row(metric="colour_kl", statistic="kl", value=0.5)
+
+    assert one(Condition("colour_kl", max=1), only).status == "pass"
+
+
+@pytest.mark.parametrize(
+    ("condition", "way_out"),
+    [
+        (Condition("fiber_loss_rsm", max=1), "Did you mean 'fiber_loss_rms'?"),
+        (Condition("fiber_loss_rms", extractor="shap", max=1), "Did you mean 'shape'?"),
+        (Condition("fiber_loss_rms", statistic="medan", max=1), "Did you mean 'median'?"),
+    ],
+)
+def test_a_condition_that_matches_nothing_is_an_error_with_the_way_out(condition, way_out):
+    rows = [row(value=0.1), row(value=0.1, statistic="median")]
+
+    found = one(condition, *rows)
+
+    assert found.status == "error"
+    assert way_out in found.message
+    assert exit_code([found]) == 3
+
+
+def test_an_audit_that_failed_makes_its_conditions_errors_with_its_message():
+    failed = row(value=None, metric=None, statistic=None, status="error", message="it diverged")
+
+    found = one(Condition("fiber_loss_rms", max=1), failed)
+
+    assert found.status == "error"
+    assert "it diverged" in found.message
+
+
+def test_an_audit_that_was_skipped_skips_its_conditions():
+    missing = row(value=None, metric=None, statistic=None, status="skipped", message="no weights")
+
+    found = one(Condition("fiber_loss_rms", max=1), missing)
+
+    assert found.status == "skipped"
+    assert exit_code([found]) == 5
+
+
+def test_an_empty_value_never_passes():
+    found = one(Condition("fiber_loss_rms", max=1), row(value=None, message="one draw only"))
+
+    assert found.status == "error"
+    assert "one draw only" in found.message
+
+
+def test_exit_codes_put_errors_before_failures_before_passes():
+    bad = one(Condition("nothing", max=1), row(value=1.0))
+    fail = one(Condition("fiber_loss_rms", max=0.5), row(value=1.0))
+    good = one(Condition("fiber_loss_rms", max=1.5), row(value=1.0))
+    open_ = one(Condition("fiber_loss_rms", max=1), row(value=1.0, ci_low=0.5, ci_high=1.5))
+
+    assert [exit_code(v) for v in ([bad, fail], [fail, good], [good, open_], [])] == [3, 1, 0, 0]
+    assert exit_code([good, open_], fail_on=["inconclusive"]) == 1
+    assert worst(["pass", "warn", "fail"]) == "fail"
+
+
+def test_a_baseline_tolerates_what_it_says_in_the_direction_of_better(tmp_path):
+    (tmp_path / "main.csv").write_text(to_csv(frame([row(value=0.1)])))
+    condition = Condition("fiber_loss_rms", baseline="main.csv", tolerance=0.1)
+    baselines = read_baselines([condition], tmp_path)
+
+    def status(value):
+        (verdict,) = judge(frame([row(value=value)]), [condition], baselines)
+        return verdict.status
+
+    assert [status(v) for v in (0.01, 0.1, 0.109, 0.12)] == ["pass", "pass", "pass", "fail"]
+
+
+def test_a_baseline_of_another_n_is_an_error_unless_allowed(tmp_path):
+    (tmp_path / "main.csv").write_text(to_csv(frame([row(value=0.1, n=8)])))
+    condition = Condition("fiber_loss_rms", baseline="main.csv")
+    allowed = Condition("fiber_loss_rms", baseline="main.csv", allow=("n",))
+    baselines = read_baselines([condition], tmp_path)
+
+    refused, compared = judge(frame([row(value=0.1)]), [condition, allowed], baselines)
+
+    assert refused.status == "error"
+    assert "n is 8 in BASE and 16 in NEW" in refused.message
+    assert compared.status == "pass"
+
+
+def test_a_missing_baseline_file_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"main\.csv: no such file"):
+        read_baselines([Condition("m", baseline="main.csv")], tmp_path)
+
+
+def test_marking_fills_the_columns_and_keeps_the_input():
+    records = frame([row(value=0.2), row(value=0.3, statistic="median")])
+    verdicts = judge(
+        records,
+        [
+            Condition("fiber_loss_rms", max=0.1, name="tight"),
+            Condition("fiber_loss_rms", max=1, name="loose"),
+        ],
+    )
+
+    out = marked(records, verdicts)
+
+    assert out.loc[0, "condition"] == "tight; loose"
+    assert list(out["status"]) == ["fail", "ok"]
+    assert records["condition"].isna().all()
+
+
+def test_a_condition_without_a_row_becomes_one(tmp_path):
+    records = frame([row(value=0.2)])
+    out = marked(records, judge(records, [Condition("nothing", max=0.1)]))
+
+    (tmp_path / "records.csv").write_text(to_csv(out))
+    last = read_csv(tmp_path / "records.csv").iloc[-1]
+
+    assert (last["status"], last["run_id"], last["metric"]) == ("error", "r1", "nothing")
+
+
+def test_verdicts_survive_their_file(tmp_path):
+    records = frame([row(value=0.09, ci_low=0.07, ci_high=0.12)])
+    verdicts = judge(records, [Condition("fiber_loss_rms", max=0.1), Condition("nothing", min=0)])
+
+    path = write(verdicts, tmp_path)
+
+    assert read(tmp_path) == verdicts
+    assert "NaN" not in path.read_text()
+    path.write_text(json.dumps([{"condition": {}}]))
+    with pytest.raises(DataError, match="run the suite again"):
+        read(tmp_path)
+
+
+def test_a_condition_table_of_the_suite_is_a_condition():
+    found = parse({"metric": "m", "extractor": "shape", "max": 1}, "conditions[0]")
+
+    assert found == Condition("m", extractor="shape", max=1.0)
+
+
+def test_every_problem_of_a_condition_is_told_at_once_with_its_path():
+    table = {"metrc": "m", "max": "high", "severity": "bad", "tolerance": 0.1}
+
+    with pytest.raises(SuiteError) as caught:
+        parse(table, "conditions[2]")
+
+    said = "\n".join(caught.value.problems)
+    assert "conditions[2].metrc: no such key. Did you mean 'metric'?" in said
+    assert "conditions[2]: it names no metric" in said
+    assert "conditions[2].max = 'high': give a finite number." in said
+    assert "conditions[2].severity = 'bad': give one of fail, warn." in said
+    assert "conditions[2].tolerance: it means something only beside baseline" in said
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"metric": "m"}, "it bounds nothing"),
+        ({"metric": "m", "min": 2, "max": 1}, "min = 2 is above max = 1"),
+        ({"metric": "m", "max": math.nan}, "give a finite number"),
+        ({"metric": "m", "max": True}, "give a finite number"),
+        ({"metric": "m", "baseline": "b.csv", "max": 1}, "make two conditions of it"),
+        ({"metric": "m", "baseline": "b.csv", "allow": ["size"]}, "give a list of n, weights"),
+        ({"metric": "m", "baseline": "b.csv", "tolerance": -1}, "give 0 or more"),
+    ],
+)
+def test_a_condition_that_cannot_be_meant_is_refused(table, said):
+    with pytest.raises(SuiteError, match=said):
+        parse(table, "conditions[0]")
