@@ -11,7 +11,9 @@ def planned(path, catalogue, *settings):
 
 def test_audits_are_the_cross_product_less_the_excluded(toy_suite, toy_catalogue):
     more = "[samplers.half]\nuse = 'toy-projecting'\n[extractors.b]\nuse = 'toy-first-two'\n"
-    suite = read(str(toy_suite(more + "[[exclude]]\nextractor='b'\nsampler='half'\n")), toy_catalogue)
+    suite = read(
+        str(toy_suite(more + "[[exclude]]\nextractor='b'\nsampler='half'\n")), toy_catalogue
+    )
     names = [audit.name for audit in audits(suite)]
 
     assert names == ["two/gauss/proj", "two/gauss/half", "b/gauss/proj"]

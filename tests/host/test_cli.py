@@ -1,0 +1,134 @@
+"""The exit codes of the command, each through a real process, and what it says to a person."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+WEAK = ("--set", "samplers.proj.strength=0.0")
+HOLDS = "[[conditions]]\nmetric = 'toy_loss'\nmax = 0.1\n"
+
+
+def test_0_when_all_conditions_hold_and_stdout_carries_json_only(command, toy_suite):
+    done = command("run", str(toy_suite(HOLDS)), "--json")
+    data = json.loads(done.stdout)
+
+    assert done.returncode == 0, done.stderr
+    assert data["verdicts"][0]["status"] == "pass"
+    assert data["records"][0]["metric"] == "toy_loss"
+
+
+def test_1_when_a_condition_fails_with_the_value_and_the_bound(command, toy_suite):
+    done = command("run", str(toy_suite(HOLDS)), *WEAK)
+
+    assert done.returncode == 1
+    assert "toy_loss <= 0.1" in done.stderr
+
+
+def test_2_when_interrupted_and_the_same_command_goes_on(command, toy_suite, tmp_path):
+    path = toy_suite()
+    code = (
+        "import time, fiber_audit.store as s; from fiber_audit.cli import main\n"
+        "save = s.Store.save\n"
+        "def slow(*a): save(*a); time.sleep(0.5)\n"
+        "s.Store.save = slow; main()"
+    )
+    from pathlib import Path
+
+    toy = str(Path(__file__).with_name("toy.py"))
+    line = ["run", str(path), "--out", "run", "--plugin", toy, "--set", "batch_size=1"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *line], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    units = tmp_path / "run" / "units"
+    deadline = time.monotonic() + 60
+    while not (units.exists() and any(units.iterdir())) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+
+    assert process.returncode == 2, stderr
+    assert "run the same command again" in stderr
+    assert command("run", str(path), "--out", "run", "--set", "batch_size=1").returncode == 0
+
+
+def test_3_when_a_cell_ends_in_an_error_while_the_rest_is_complete(command, toy_suite):
+    path = toy_suite("[samplers.bad]\nuse = 'toy-projecting'\ndiverge_at = 0\n")
+    done = command("run", str(path), "--out", "run")
+
+    assert done.returncode == 3
+    assert "1 cells ended in an error" in done.stderr
+    assert "two/gauss/proj" in (path.parent / "run" / "records.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["run", "nosuch.toml"], "'nosuch.toml': no such file"),
+        (["run", "TOY", "--set", "draws=-2"], "draws = -2"),
+        (["run", "TOY", "--set", "samplers.proj.steps=3"], "samplers.proj.steps = 3: no such option"),
+        (["run", "TOY", "--set", "samplers.proj.use='ndmt'"], "samplers.proj.use = 'ndmt'"),
+        (["run", "TOY", "--set", "samplers.proj.strength='much'"], "should be a valid number"),
+        (["run", "TOY", "--set", "queries.n=5000"], "queries.n = 5000"),
+        (["run", "TOY", "--shard", "3/2"], "--shard '3/2'"),
+        (["run", "TOY", "--update-baseline"], "--baseline"),
+        (["run", "TOY", "--baseline", "no.csv"], "no.csv: no such file"),
+        (["run", "--stpes", "3"], "No such option"),
+        (["runn"], "No such command"),
+        (["list", "extractorz"], "Did you mean 'extractor'"),
+        (["list", "-p", "scoring"], "-p no:NAME"),
+        (["report", "."], "not a run directory"),
+    ],
+)
+def test_4_for_bad_usage_one_sentence_and_nothing_written(
+    command, toy_suite, tmp_path, arguments, part
+):
+    path = toy_suite()
+    before = sorted(p.name for p in tmp_path.iterdir())
+    done = command(*[str(path) if a == "TOY" else a for a in arguments])
+
+    assert done.returncode == 4, done.stderr
+    assert part in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_5_when_there_was_nothing_to_run(command, toy_suite):
+    path = toy_suite()
+    path.write_text(path.read_text().replace("toy-first-two", "toy-needs-weights"))
+    done = command("run", str(path))
+
+    assert done.returncode == 5
+    assert "put it beside you" in done.stderr
+
+
+def test_bad_toml_is_named_with_its_line(command, toy_suite):
+    path = toy_suite()
+    path.write_text(path.read_text() + "[oops")
+    done = command("run", str(path))
+
+    assert done.returncode == 4
+    assert "not valid TOML" in done.stderr
+    assert "line" in done.stderr
+
+
+def test_list_as_json_says_where_each_component_comes_from(command):
+    rows = json.loads(command("list", "--json", toy=False).stdout)
+
+    assert {"kind", "name", "plugin", "distribution", "version"} == set(rows[0])
+    assert ("sampler", "ndtm") in {(r["kind"], r["name"]) for r in rows}
+
+
+def test_the_report_is_written_again_from_what_is_on_disk(command, toy_suite, tmp_path):
+    command("run", str(toy_suite()), "--out", "run")
+    page = tmp_path / "run" / "report.html"
+    first = page.read_text()
+    page.unlink()
+
+    assert command("report", "run").returncode == 0
+    assert page.read_text() == first
