@@ -64,7 +64,9 @@ class Bar:
 def summary_table(records: pd.DataFrame, verdicts: Sequence[Verdict]) -> None:
     """Print the pooled headline of every metric, and the verdicts, on stderr."""
     console = Console(stderr=True, width=None if sys.stderr.isatty() else 160)
-    pooled = records[records["query"].isna() & (records["statistic"].isna() | (records["statistic"] == "mean"))]  # noqa: E501
+    pooled = records[
+        records["query"].isna() & (records["statistic"].isna() | (records["statistic"] == "mean"))
+    ]  # noqa: E501
     table = Table(title="pooled over queries; 95 % intervals")
     for name in ("audit", "metric", "axis", "value", "interval", "status"):
         table.add_column(name, justify="right" if name == "value" else "left")
@@ -74,7 +76,9 @@ def summary_table(records: pd.DataFrame, verdicts: Sequence[Verdict]) -> None:
         exact = row.ci_low is None or row.ci_low != row.ci_low
         interval = "" if exact else f"{row.ci_low:.3g} … {row.ci_high:.3g}"
         note = f" {row.message}" if row.status in ("error", "skipped") else ""
-        table.add_row(row.audit, row.metric, str(row.axis or ""), value, interval, row.status + note)
+        table.add_row(
+            row.audit, row.metric, str(row.axis or ""), value, interval, row.status + note
+        )
     console.print(table)
     for verdict in verdicts:
         console.print(str(verdict), markup=False, highlight=False)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from . import conditions
+from . import condition_syntax, verdicts
 from .components import Components
+from .conditions import Condition, Verdict, judge, read_baselines
 from .errors import UsageError, WeightsError
 from .plan import Audit, Block, Unit, audits, blocks, references, shard, units
 from .plugins import Catalogue
 from .provenance import environment
+from .records import frame, read_csv, to_csv
 from .scoring import Cell, cells, failed_cells, gallery, rows_of
 from .store import Store, existing, now
 from .suite import Suite, read
@@ -31,11 +33,16 @@ class Options:
     """How to run, apart from what the suite says.
 
     out: the run directory, or None for ``runs/<suite>-<hash>``. shard: (index, count).
+    folder: where the suite's file is; its baselines are relative to it.
+    baseline: a records.csv that no headline may fall behind by more than `tolerance` (relative).
     plugins: what Catalogue.load was given, for other processes to load the same.
     """
 
     out: Path | None = None
     shard: tuple[int, int] = (0, 1)
+    folder: Path = Path()
+    baseline: Path | None = None
+    tolerance: float = 0.05
     disabled: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     autoload: bool | None = None
@@ -47,7 +54,7 @@ class Run:
 
     path: Path
     records: pd.DataFrame
-    verdicts: list[conditions.Verdict] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
     failed: int = 0
     """Cells with status error."""
     incomplete: int = 0
@@ -81,6 +88,12 @@ def run(
     for index in range(len(suite.metrics)):
         components.metric(index)
     executor = components.executor()
+    conditions = [
+        condition_syntax.parse(c, f"conditions[{i}]") for i, c in enumerate(suite.conditions)
+    ]
+    baselines = read_baselines(conditions, options.folder)
+    if options.baseline is not None:
+        baselines[str(options.baseline)] = read_csv(options.baseline)
     broken, digests = _digests(components)
 
     plan = {
@@ -115,7 +128,7 @@ def run(
             waiting += len(plan[audit]) - done
             continue
         scored += cells(components, store, audit, plan)
-    return _finish(store, components, scored, waiting)
+    return _finish(store, components, scored, waiting, conditions, baselines, options)
 
 
 def _check_device(device: str) -> None:
@@ -195,22 +208,39 @@ def _compute(
     return outcomes
 
 
-def _finish(store: Store, components: Components, scored: list[Cell], waiting: int) -> Run:
-    from .records import frame, to_csv
+def _finish(
+    store: Store,
+    components: Components,
+    scored: list[Cell],
+    waiting: int,
+    conditions: Sequence[Condition],
+    baselines: Mapping[str, pd.DataFrame],
+    options: Options,
+) -> Run:
 
     suite = components.suite
     table = frame(rows_of(components, store, scored))
-    wanted = [conditions.parse(c, f"conditions[{i}]") for i, c in enumerate(suite.conditions)]
-    verdicts = conditions.judge(table, wanted) if not waiting else []
-    table = conditions.marked(table, verdicts)
     failed = sum(cell.status == "error" for cell in scored)
     if waiting:
         return Run(store.path, table, [], failed, waiting)
+    conditions = [*conditions, *_beside_baseline(table, options)]
+    judged = judge(table, conditions, baselines)
+    table = verdicts.marked(table, judged)
+    verdicts.write(judged, store.path)
     store.write("records.csv", to_csv(table))
     store.write("records.parquet", table.to_parquet(index=False))
     shown = {cell.gallery.audit: cell.gallery for cell in scored if cell.gallery is not None}
     _report(store, table, list(shown.values()), suite)
-    return Run(store.path, table, verdicts, failed, 0)
+    return Run(store.path, table, judged, failed, 0)
+
+
+def _beside_baseline(table: pd.DataFrame, options: Options) -> list[Condition]:
+    """A condition for the headline of every metric that has a direction."""
+    if options.baseline is None:
+        return []
+    directed = table[table["better"].notna()]["metric"].unique()
+    path = str(options.baseline)
+    return [Condition(name, baseline=path, tolerance=options.tolerance) for name in directed]
 
 
 def _report(store: Store, table: pd.DataFrame, galleries: list[Gallery], suite: Suite) -> Path:
@@ -223,8 +253,6 @@ def _report(store: Store, table: pd.DataFrame, galleries: list[Gallery], suite: 
 
 def report_again(path: Path, catalogue: Catalogue) -> Path:
     """Write report.html anew from the records and draws of a finished run; returns its path."""
-    from .records import read_csv
-
     store = existing(path)
     components = Components(read(str(path / "suite.toml"), catalogue), catalogue)
     table = read_csv(path / "records.csv")

@@ -41,9 +41,7 @@ def failed_cells(
     components: Components, audit: Audit, status: str, message: str, cost: Mapping[str, float] = {}
 ) -> list[Cell]:
     """A cell per metric, all with the same status and message."""
-    return [
-        Cell(audit, i, (), status, message, cost) for i in range(len(components.suite.metrics))
-    ]
+    return [Cell(audit, i, (), status, message, cost) for i in range(len(components.suite.metrics))]
 
 
 def cells(

@@ -118,14 +118,18 @@ class Store:
         except FileNotFoundError:
             return {}
         except json.JSONDecodeError as error:
-            raise DataError(f"{path}: not valid JSON ({error}); delete it and run again.") from error
+            raise DataError(
+                f"{path}: not valid JSON ({error}); delete it and run again."
+            ) from error
         return dict(found)
 
 
 def existing(path: Path) -> Store:
     """The store of a finished run; DataError if path is not a run directory."""
     if not (path / "suite.toml").is_file():
-        raise DataError(f"{path}: not a run directory (it has no suite.toml); give what run printed.")
+        raise DataError(
+            f"{path}: not a run directory (it has no suite.toml); give what run printed."
+        )
     return Store(path)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from . import conditions, options
+from . import condition_syntax, options
 from .errors import DataError, SuiteError, UnknownName, UsageError, suggestion
 from .plugins import Catalogue
 
@@ -91,7 +91,9 @@ class Suite(BaseModel):
 def shipped() -> list[str]:
     """Names of the suites in the package."""
     folder = files("fiber_audit").joinpath("suites")
-    return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
+    return sorted(
+        f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")
+    )
 
 
 def locate(suite: str | None) -> tuple[str, str]:
@@ -174,7 +176,7 @@ def parse(table: Mapping[str, Any], catalogue: Catalogue) -> Suite:
     problems += _unmatched(suite)
     for i, condition in enumerate(suite.conditions):
         try:
-            conditions.parse(condition, f"conditions[{i}]")
+            condition_syntax.parse(condition, f"conditions[{i}]")
         except SuiteError as wrong:
             problems += wrong.problems
     if problems:

@@ -1,0 +1,38 @@
+"""`fiber-audit list`: every component that the installed plugins offer."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from ..errors import UnknownName, suggestion
+from ..plugins import KINDS
+from .shared import Disable, Extra, Json, Strict, catalogue_of, say
+
+FIELDS = ("kind", "name", "plugin", "distribution", "version")
+
+
+def list_(
+    kind: Annotated[str | None, typer.Argument(help=f"one of {', '.join(KINDS)}")] = None,
+    as_json: Json = False,
+    p: Disable = [],  # noqa: B006 (typer reads the default, nothing writes it)
+    plugin: Extra = [],  # noqa: B006
+    strict: Strict = False,
+) -> None:
+    """List every component that the installed plugins offer, with its options' defaults in check."""
+    catalogue = catalogue_of(p, plugin, strict)
+    kinds = [kind.removesuffix("s")] if kind else list(KINDS)
+    if kinds[0] not in KINDS:
+        raise UnknownName(f"kind {kind!r}: no such kind. {suggestion(str(kind), KINDS)}")
+    rows = [[str(getattr(c, f)) for f in FIELDS] for c in catalogue if c.kind in kinds]
+    if as_json:
+        typer.echo(json.dumps([dict(zip(FIELDS, row, strict=True)) for row in rows], indent=2))
+    else:
+        widths = [max((len(row[i]) for row in rows), default=0) for i in range(len(FIELDS))]
+        for row in rows:
+            cells = (text.ljust(width) for text, width in zip(row, widths, strict=True))
+            typer.echo("  ".join(cells).rstrip())
+    for name, reason in catalogue.broken.items():
+        say(f"plugin {name!r} did not load: {reason}")

@@ -1,0 +1,121 @@
+"""`fiber-audit run`: compute a suite, or what is missing of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..decision import exit_code
+from ..errors import UsageError
+from .shared import Disable, Exit, Extra, Json, Settings, Strict, catalogue_of, disabled, say
+
+if TYPE_CHECKING:
+    from ..runner import Run
+
+
+class FailOn(StrEnum):
+    """Verdicts that make the exit code 1."""
+
+    FAIL = "fail"
+    WARN = "warn"
+    INCONCLUSIVE = "inconclusive"
+
+
+def run(
+    suite: Annotated[
+        str | None, typer.Argument(help="a .toml file, or the name of a shipped suite")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="run directory")] = None,
+    settings: Settings = [],  # noqa: B006 (typer reads the default, nothing writes it)
+    workers: Annotated[int | None, typer.Option(min=1, help="worker processes")] = None,
+    shard: Annotated[str, typer.Option(help="compute share i of n only", metavar="i/n")] = "1/1",
+    fail_on: Annotated[list[FailOn], typer.Option(help="verdicts that make the exit code 1")] = [
+        FailOn.FAIL
+    ],  # noqa: B006
+    baseline: Annotated[
+        Path | None, typer.Option(help="records.csv that no headline may fall behind")
+    ] = None,
+    tolerance: Annotated[float, typer.Option(min=0, help="of --baseline, relative")] = 0.05,
+    update_baseline: Annotated[
+        bool, typer.Option("--update-baseline", help="make this run the baseline if it holds")
+    ] = False,
+    as_json: Json = False,
+    p: Disable = [],  # noqa: B006
+    plugin: Extra = [],  # noqa: B006
+    strict: Strict = False,
+) -> None:
+    """Run an audit suite (without SUITE: Color MNIST), or what is missing of it."""
+    from ..progress import Bar
+    from ..suite import read
+
+    share = _shard(shard)
+    if update_baseline and baseline is None:
+        raise UsageError("--update-baseline: name the file to update with --baseline.")
+    catalogue = catalogue_of(p, plugin, strict)
+    overrides = [*settings, *([f"executor.workers={workers}"] if workers else [])]
+    resolved = read(suite, catalogue, overrides)
+
+    from .. import runner  # torch from here on
+
+    options = runner.Options(
+        out=out,
+        shard=share,
+        folder=Path(suite).parent if suite and Path(suite).exists() else Path(),
+        disabled=disabled(p),
+        extra=tuple(plugin),
+        baseline=None if update_baseline else baseline,
+        tolerance=tolerance,
+    )
+    with Bar() as bar:
+        done = runner.run(resolved, catalogue, options, bar)
+    code = _conclude(done, as_json, [choice.value for choice in fail_on])
+    if update_baseline and baseline is not None and code == Exit.OK:
+        from ..compare import update_baseline as update
+
+        update(done.path, baseline)
+    raise typer.Exit(code)
+
+
+def _conclude(done: Run, as_json: bool, fail_on: list[Any]) -> int:
+    if as_json:
+        typer.echo(json.dumps(_summary(done), allow_nan=False))
+    elif not done.incomplete:
+        from ..progress import summary_table
+
+        summary_table(done.records, done.verdicts)
+        typer.echo(done.path / "report.html")
+    if done.incomplete:
+        say(
+            f"{done.incomplete} draws are left to other shards; run those with the same --out, "
+            f"then this command without --shard."
+        )
+        return Exit.OK
+    if done.failed:
+        say(f"{done.failed} cells ended in an error; see `message` in records.csv.")
+        return Exit.INTERNAL
+    statuses = set(done.records["status"])
+    return Exit.NOTHING if statuses == {"skipped"} else exit_code(done.verdicts, fail_on)
+
+
+def _summary(done: Run) -> dict[str, Any]:
+    pooled = done.records[done.records["query"].isna()]
+    rows = json.loads(pooled.to_json(orient="records", double_precision=15))
+    return {
+        "run": str(done.path),
+        "incomplete": done.incomplete,
+        "failed": done.failed,
+        "verdicts": [asdict(verdict) for verdict in done.verdicts],
+        "records": [{k: v for k, v in row.items() if v is not None} for row in rows],
+    }
+
+
+def _shard(text: str) -> tuple[int, int]:
+    index, _, count = text.partition("/")
+    if not (index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
+        raise UsageError(f"--shard {text!r}: write i/n with 1 <= i <= n, e.g. 2/4.")
+    return int(index) - 1, int(count)
