@@ -1,1 +1,39 @@
-"""To be written."""
+"""Moment-matched guidance: Gauss-Newton on the fiber, in the metric of the prior's posterior."""
+
+from __future__ import annotations
+
+from fiber_audit import hookimpl
+from fiber_audit.contracts import Count, Factory, Fraction, NonNegative, Positive, Sampler
+
+
+@hookimpl
+def fiber_audit_samplers() -> dict[str, Factory]:
+    """Offer `moment-matched`."""
+    return {"moment-matched": _moment_matched}
+
+
+def _moment_matched(
+    *,
+    steps: Count = 24,
+    iterations: Count = 16,
+    linearisations: Count = 2,
+    power: Positive = 1.5,
+    order: Count = 2,
+    eta: Fraction = 0.0,
+    damping: NonNegative = 1e-3,
+    tolerance: Positive = 0.03,
+    strength: Fraction = 1.0,
+) -> Sampler:
+    from .moment_matched import MomentMatched
+
+    return MomentMatched(
+        steps=steps,
+        iterations=iterations,
+        linearisations=linearisations,
+        power=power,
+        order=order,
+        eta=eta,
+        damping=damping,
+        tolerance=tolerance,
+        strength=strength,
+    )
