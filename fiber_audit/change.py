@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .decision import Decision, Interval, decide
-from .uncertainty import CONFIDENCE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,6 +82,8 @@ def change(base: Measured, new: Measured) -> Change:
     import numpy as np
     from scipy import stats
 
+    from .uncertainty import CONFIDENCE
+
     if base.queries and base.queries.keys() == new.queries.keys():
         differences = np.array([new.queries[q] - base.queries[q] for q in base.queries])
         d, n = float(differences.mean()), len(differences)
@@ -105,6 +106,8 @@ def student(n: int) -> float:
     2.131
     """
     from scipy import stats
+
+    from .uncertainty import CONFIDENCE
 
     return float(stats.t.ppf((1 + CONFIDENCE) / 2, df=n - 1))
 

@@ -1,0 +1,36 @@
+"""Tidy CSV: one row per measurement, all columns of the records, all runs so far in one file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fiber_audit.contracts import Exporter
+from fiber_audit.records import to_csv
+
+from .csv_history import add_run
+from .series import facts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class CsvLong(Exporter):
+    """For Superset, DuckDB, pandas, spreadsheets: filter by metric and statistic, then plot.
+
+    per_query: also the rows of single queries.
+    """
+
+    per_query: bool = True
+
+    def export(self, records: pd.DataFrame, run: Path, out: Path) -> Sequence[Path]:
+        """Add the run to out/long.csv."""
+        facts(records)
+        shown = records if self.per_query else records[records["query"].isna()]
+        rows = [*csv.DictReader(io.StringIO(to_csv(shown)))]
+        return [add_run(out / "long.csv", rows)]

@@ -1,0 +1,72 @@
+"""MLflow: one MLflow run per audit run, with the report as an artifact."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fiber_audit.contracts import Exporter
+from fiber_audit.errors import UsageError
+
+from .series import facts, points
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ARTIFACTS = ("report.html", "records.csv", "suite.toml", "verdicts.json")
+
+
+@dataclass(frozen=True)
+class MLflow(Exporter):
+    """Needs the extra ``mlflow``. A run that is there already is not logged twice.
+
+    tracking_uri: where to log; empty is what MLFLOW_TRACKING_URI says, or else out/mlflow.db.
+    experiment: its name; empty is the suite's.
+    """
+
+    tracking_uri: str = ""
+    experiment: str = ""
+
+    def export(self, records: pd.DataFrame, run: Path, out: Path) -> Sequence[Path]:
+        """Log metrics, tags and the files of the run; returns out/mlflow.db if that was written."""
+        try:
+            from mlflow import MlflowClient
+            from mlflow.entities import Metric, RunTag
+        except ImportError as error:
+            raise UsageError(
+                f"--to mlflow: {error}; install it with: pip install 'fiber-audit[mlflow]'"
+            ) from error
+        import os
+
+        about = facts(records)
+        out.mkdir(parents=True, exist_ok=True)
+        own = f"sqlite:///{(out / 'mlflow.db').resolve()}"
+        client = MlflowClient(self.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or own)
+        name = self.experiment or about.suite
+        experiment = client.get_experiment_by_name(name)
+        key = experiment.experiment_id if experiment else client.create_experiment(name)
+        identity = f"{about.run_id} {about.started_at}"
+        query = f"tags.fiber_audit = '{identity}'"
+        if not client.search_runs([key], query):
+            time = int(about.moment.timestamp() * 1000)
+            tags = {"fiber_audit": identity, "mlflow.source.git.commit": about.git_sha}
+            made = client.create_run(key, start_time=time, run_name=about.run_id, tags=tags)
+            metrics = [Metric(allowed(p.name), p.value, time, 0) for p in points(records)]
+            client.log_batch(made.info.run_id, metrics=metrics, tags=[RunTag("suite", about.suite)])
+            for file in ARTIFACTS:
+                if (run / file).is_file():
+                    client.log_artifact(made.info.run_id, str(run / file))
+            client.set_terminated(made.info.run_id)
+        return [out / "mlflow.db"] if (out / "mlflow.db").is_file() else []
+
+
+def allowed(name: str) -> str:
+    """MLflow's letters for metric names; a slash makes groups of charts.
+
+    >>> allowed("shape/latent/ndtm/fiber_loss_rms.mean")
+    'shape/latent/ndtm/fiber_loss_rms.mean'
+    """
+    return re.sub(r"[^\w./ -]", "_", name, flags=re.ASCII)
