@@ -104,7 +104,8 @@ class _Rows:
         """R with R'R = S: (n - 1, d) for few rows, by reflecting the mean away; else (d, d)."""
         n, d = self.scaled.shape
         if n <= d:
-            return self.scaled[1:] + self.scaled[0] / (np.sqrt(n) - 1)
+            reflected: Array = self.scaled[1:] + self.scaled[0] / (np.sqrt(n) - 1)
+            return reflected
         (r,) = linalg.qr(self.scaled, mode="r", check_finite=False)
         root: Array = r[:d]
         return root

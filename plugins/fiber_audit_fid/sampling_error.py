@@ -70,7 +70,7 @@ def jackknife(
 
 @dataclass(frozen=True)
 class Extrapolation:
-    """A distance at infinitely many samples: the intercept of values over 1 / sizes."""
+    """A statistic at infinitely many samples: the intercept of values over 1 / sizes."""
 
     limit: float
     slope: float
@@ -82,54 +82,52 @@ class Extrapolation:
 
 
 def extrapolate(
-    features_a: Any,
-    features_b: Any,
+    statistic: Statistic,
+    n: int,
     rng: np.random.Generator,
     points: int = 8,
     repeats: int = 4,
     groups: int = 10,
 ) -> Extrapolation:
-    """FD at infinite n: a line over 1 / n through subsets of a quarter of the rows to all.
+    """A statistic at infinite n: a line over 1 / n through subsets of a quarter of the rows to all.
 
-    Sets (n, d) with as many rows each, at least 16. points: subset sizes. repeats: at most so many
-    disjoint subsets of one size are averaged. groups: of the jackknife; 0 for no standard error.
+    n: at least 16 rows. points: subset sizes. repeats: at most so many disjoint subsets of one
+    size are averaged. groups: of the jackknife; 0 for no standard error.
+
+    >>> found = extrapolate(lambda rows: 2 + 3 / len(rows), 100, np.random.default_rng(0))
+    >>> round(found.limit, 9), round(found.slope, 9)
+    (2.0, 3.0)
     """
+    if n < 16:
+        raise UsageError(f"n = {n}: an extrapolation in 1 / n needs at least 16 rows.")
+
+    def line(rows: Array) -> tuple[Array, Array, float, float]:
+        m = len(rows)
+        sizes = np.unique((1 / np.linspace(4 / m, 1 / m, points)).round().astype(int))
+        values = np.array(
+            [np.mean([statistic(part) for part in _parts(rows, size, repeats)]) for size in sizes]
+        )
+        slope, limit = np.polyfit(1 / sizes, values, 1)
+        return sizes, values, float(slope), float(limit)
+
+    shuffled = rng.permutation(n)
+    sizes, values, slope, limit = line(shuffled)
+    error = jackknife(lambda kept: line(shuffled[kept])[3], n, rng, groups) if groups else None
+    stderr = error.stderr if error else None
+    return Extrapolation(limit, slope, stderr, tuple(sizes.tolist()), tuple(values.tolist()))
+
+
+def frechet_at_infinity(
+    features_a: Any, features_b: Any, rng: np.random.Generator, groups: int = 10
+) -> Extrapolation:
+    """FD of infinitely many samples from two sets (n, d) of equally many rows, at least 16."""
     a, b = matrix(features_a, "features_a"), matrix(features_b, "features_b")
     if len(a) != len(b):
         raise UsageError(f"the sets have {len(a)} and {len(b)} rows: take as many of each.")
-    if len(a) < 16:
-        raise UsageError(f"n = {len(a)}: an extrapolation in 1 / n needs at least 16 rows.")
-
-    def curve(rows: Array) -> tuple[Array, Array]:
-        n = len(rows)
-        sizes = np.unique((1 / np.linspace(4 / n, 1 / n, points)).round().astype(int))
-        values = [
-            np.mean([frechet_distance(a[part], b[part]) for part in _parts(rows, m, repeats)])
-            for m in sizes
-        ]
-        return sizes, np.array(values)
-
-    def line(rows: Array) -> tuple[float, float]:
-        sizes, values = curve(rows)
-        slope, limit = np.polyfit(1 / sizes, values, 1)
-        return float(limit), float(slope)
-
-    shuffled = rng.permutation(len(a))
-    sizes, values = curve(shuffled)
-    limit, slope = line(shuffled)
-    error = None
-    if groups:
-        error = jackknife(lambda kept: line(shuffled[kept])[0], len(a), rng, groups)
-    return Extrapolation(
-        limit,
-        slope,
-        error.stderr if error else None,
-        tuple(sizes.tolist()),
-        tuple(values.tolist()),
-    )
+    return extrapolate(lambda rows: frechet_distance(a[rows], b[rows]), len(a), rng, groups=groups)
 
 
 def _parts(rows: Array, size: int, repeats: int) -> list[Array]:
-    """Disjoint subsets of one size, at most `repeats` of them."""
+    """Disjoint subsets of one size, at most `repeats` of them, each in ascending order."""
     count = min(repeats, len(rows) // size)
-    return [rows[k * size : (k + 1) * size] for k in range(count)]
+    return [np.sort(rows[k * size : (k + 1) * size]) for k in range(count)]

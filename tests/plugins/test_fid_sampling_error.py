@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fiber_audit_fid.frechet import frechet_distance
-from fiber_audit_fid.sampling_error import extrapolate, jackknife
+from fiber_audit_fid.sampling_error import extrapolate, frechet_at_infinity, jackknife
 
 from fiber_audit.errors import UsageError
 
@@ -60,7 +60,7 @@ def test_the_jackknife_does_not_depend_on_the_order_in_which_it_is_asked():
 
 def test_two_samples_of_one_law_have_distance_zero_at_infinite_n():
     a, b = rng().standard_normal((2, 2000, 64))
-    found = extrapolate(a, b, rng(), groups=5)
+    found = frechet_at_infinity(a, b, rng(), groups=5)
 
     assert frechet_distance(a, b) > 1
     assert abs(found.limit) < 3 * found.stderr + 0.03
@@ -73,7 +73,7 @@ def test_a_known_distance_is_found_without_bias_at_infinite_n():
     for seed in range(20):
         a, b = rng(seed).standard_normal((2, 200, 16))
         b = 1.5 * b + 0.2
-        found = extrapolate(a, b, rng())
+        found = frechet_at_infinity(a, b, rng())
         at_n.append(frechet_distance(a, b))
         limits.append(found.limit)
         errors.append(found.stderr)
@@ -83,10 +83,17 @@ def test_a_known_distance_is_found_without_bias_at_infinite_n():
     assert np.mean(errors) == pytest.approx(np.std(limits), rel=0.4)
 
 
+def test_a_statistic_without_bias_is_left_alone():
+    x = rng().standard_normal(300)
+    found = extrapolate(lambda rows: float(x[rows].mean()), 300, rng())
+
+    assert abs(found.limit - x.mean()) < 3 * found.stderr
+
+
 def test_too_few_rows_are_refused():
     a = rng().standard_normal((15, 2))
 
     with pytest.raises(UsageError, match="n = 15: an extrapolation"):
-        extrapolate(a, a, rng())
+        frechet_at_infinity(a, a, rng())
     with pytest.raises(UsageError, match="15 and 14 rows"):
-        extrapolate(a, a[:14], rng())
+        frechet_at_infinity(a, a[:14], rng())
