@@ -52,8 +52,11 @@ def cases(records: pd.DataFrame, run: Path) -> list[Case]:
 
 
 def _finished(records: pd.DataFrame, audit: str) -> Case:
-    """The case that an audit was drawn and measured: every metric that was not is named."""
-    rows = records[(records["audit"] == audit) & records["query"].isna()]
+    """The case that an audit was drawn and measured: every metric that was not is named.
+
+    A row without a sampler only tells of a condition that matched nothing.
+    """
+    rows = records[(records["audit"] == audit) & records["sampler"].notna()]
     broken = rows[rows["status"].isin(["error", "skipped"]) & rows["statistic"].isna()]
     if broken.empty:
         return Case(audit, "every metric was measured", "pass", "")
