@@ -208,6 +208,13 @@ class Metric(ABC):
         the headline: tables show it and conditions test it unless they name a statistic.
         """
 
+    def suspicious(self, context: Context) -> Tensor | None:
+        """(q, k) bool: draws that should not be believed; None where the metric has no opinion.
+
+        The report flags a draw that any metric of the suite suspects.
+        """
+        return None
+
 
 @dataclass(frozen=True)
 class Queries:
