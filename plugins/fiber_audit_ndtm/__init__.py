@@ -38,7 +38,6 @@ def _ndtm(
     clip_gradient: Positive = 1.0,
     update: Literal["ddim", "ancestral"] = "ddim",
     variance: Literal["small", "large"] = "small",
-    returns: Literal["x0", "state"] = "x0",
 ) -> Sampler:
     from .ndtm import NDTM
     from .strength import Strength
@@ -57,5 +56,4 @@ def _ndtm(
         clip_gradient=clip_gradient,
         update=update,
         variance=variance,
-        returns=returns,
     )

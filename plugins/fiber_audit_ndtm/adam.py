@@ -19,7 +19,7 @@ class Adam:
         self._k = 0
 
     def __call__(self, u: Tensor, g: Tensor, eps: float = 1e-8) -> Tensor:
-        """U - lr m_hat / (sqrt(v_hat) + eps)."""
+        """One step: u - lr m_hat / (sqrt(v_hat) + eps)."""
         self._k += 1
         self._m = (1 - self.beta1) * g if self._m is None else self._m.lerp(g, 1 - self.beta1)
         square = g.square()

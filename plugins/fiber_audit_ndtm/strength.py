@@ -11,34 +11,32 @@ from fiber_audit import UsageError
 HALF = 0.5
 """A plain number guides below this time only, as in the paper's Color MNIST runs (t < 500)."""
 
+Anchor = tuple[float, float, float, float]
+
 
 @dataclass(frozen=True)
 class Strength:
     """Anchors (a, b, t_high, t_low): gamma goes from a at t_high to b at t_low; 1 = noise.
 
-    The first anchor that holds t applies, as in the authors' code.
+    The first anchor that holds t applies, both ends included, as in the authors' code.
     """
 
-    anchors: tuple[tuple[float, float, float, float], ...]
+    anchors: tuple[Anchor, ...]
 
     @classmethod
     def of(cls, guidance: float | Sequence[Sequence[float]]) -> Strength:
-        """A number (constant below t = 0.5), or anchors that cover (0, 1] without a gap.
+        """A number (constant below t = 0.5), or anchors that cover [0, 1] without a gap.
 
         Raises:
-            UsageError: an anchor is malformed, or the anchors leave a gap.
+            UsageError: a strength is negative or not finite, an anchor is malformed, or the
+                anchors leave a gap.
         """
         if isinstance(guidance, int | float):
             g = float(guidance)
+            if not 0 <= g < math.inf:
+                raise UsageError(f"guidance = {g}: write a finite number >= 0, or anchors.")
             return cls(((0.0, 0.0, 1.0, HALF), (g, g, HALF, 0.0)))
-        anchors = []
-        for i, row in enumerate(guidance):
-            if len(row) != 4 or not 0 <= row[3] < row[2] <= 1 or min(row[:2]) < 0:
-                raise UsageError(
-                    f"guidance[{i}] = {list(row)}: write [from, to, t_high, t_low] with "
-                    f"from, to >= 0 and 1 >= t_high > t_low >= 0."
-                )
-            anchors.append((float(row[0]), float(row[1]), float(row[2]), float(row[3])))
+        anchors = tuple(_anchor(i, row) for i, row in enumerate(guidance))
         edge = 1.0
         for _, _, high, low in sorted(anchors, key=lambda a: -a[2]):
             if high < edge:
@@ -46,7 +44,7 @@ class Strength:
             edge = min(edge, low)
         if edge > 0:
             raise UsageError(f"guidance: no anchor holds t from 0 to {edge}; add one.")
-        return cls(tuple(anchors))
+        return cls(anchors)
 
     def __call__(self, t: float) -> float:
         """gamma(t) = b + (a - b) / 2 (1 + cos(pi (t_high - t) / (t_high - t_low))).
@@ -55,7 +53,22 @@ class Strength:
         2.0
         """
         for a, b, high, low in self.anchors:
-            if (low < t <= high) or (t == low == 0):
+            if low <= t <= high:
                 share = (high - t) / (high - low)
                 return b + 0.5 * (a - b) * (1 + math.cos(math.pi * share))
         raise ValueError(f"t = {t}: times are in [0, 1]")
+
+
+def _anchor(i: int, row: Sequence[float]) -> Anchor:
+    try:
+        a, b, high, low = (float(number) for number in row)
+    except (TypeError, ValueError):
+        fine = False
+    else:
+        fine = 0 <= a < math.inf and 0 <= b < math.inf and 0 <= low < high <= 1
+    if not fine:
+        raise UsageError(
+            f"guidance[{i}] = {row!r}: write [from, to, t_high, t_low] with finite from, to >= 0 "
+            f"and 1 >= t_high > t_low >= 0."
+        )
+    return a, b, high, low
