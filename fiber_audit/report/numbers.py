@@ -1,0 +1,57 @@
+"""Numbers, their intervals and missing cells as a reader wants them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MISSING = "–"
+MINUS = "\N{MINUS SIGN}"
+
+
+def number(value: float | None) -> str:
+    """Three significant digits, a dash for what is missing or not finite.
+
+    >>> number(0.012345), number(1234.5), number(-2.0), number(None)
+    ('0.0123', '1234', '−2', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return MISSING
+    text = f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+    return text.replace("-", MINUS)
+
+
+def cell(row: pd.Series[Any], column: str) -> Any:
+    """One cell of a record, None where it is empty."""
+    import pandas as pd
+
+    found = row[column]
+    return None if pd.isna(found) else found
+
+
+@dataclass(frozen=True)
+class Value:
+    """One measured number: value and 95 % interval, what was asked of it and how it was judged."""
+
+    text: str
+    interval: str
+    condition: str
+    status: str
+    message: str
+
+
+def value_of(row: pd.Series[Any]) -> Value:
+    """A record as a Value."""
+    value, low, high = (cell(row, c) for c in ("value", "ci_low", "ci_high"))
+    known = low is not None and high is not None
+    return Value(
+        text=number(value),
+        interval=f"{number(low)} to {number(high)}" if known else "",
+        condition=cell(row, "condition") or "",
+        status=cell(row, "status") or "",
+        message=cell(row, "message") or "",
+    )
