@@ -79,7 +79,7 @@ def _code(vae: LayeredVAE, m: Tensor, generator: torch.Generator) -> Tensor:
         return (z - vae.mean) / vae.std
 
 
-def latent_recipe(vae: LayeredVAE, steps: int = 15_000) -> Recipe:
+def latent_recipe(vae: LayeredVAE, steps: int = 12_000) -> Recipe:
     """Noise prediction (DDPM, linear beta) on the codes of the autoencoder."""
     scheduler = DDPMScheduler(beta_start=1e-4, beta_end=0.02)
 
@@ -93,7 +93,7 @@ def latent_recipe(vae: LayeredVAE, steps: int = 15_000) -> Recipe:
     return Recipe(LatentMLP, loss, steps=steps, batch=512, ema=0.9995, seed=11)
 
 
-def flow_recipe(vae: LayeredVAE, steps: int = 15_000) -> Recipe:
+def flow_recipe(vae: LayeredVAE, steps: int = 12_000) -> Recipe:
     """Flow matching on straight paths z_t = (1 - t) z + t noise: regress noise - z."""
 
     def loss(net: nn.Module, m: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
