@@ -1,0 +1,30 @@
+"""Wasserstein-1 distance of the drawn colours to their law, in units of colour."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .colour_law import BINS, ColourLaw
+
+
+def wasserstein(counts: np.ndarray, q: np.ndarray) -> float:
+    """Bin width x sum |CDF difference|, mean over channels; counts (c, BINS), masses q (BINS,).
+
+    >>> shifted = np.zeros((1, 100)); shifted[0, 32] = 7.0
+    >>> point = np.zeros(100); point[12] = 1.0
+    >>> round(wasserstein(shifted, point), 12)
+    0.2
+    """
+    p = counts / counts.sum(-1, keepdims=True)
+    return float(np.abs(np.cumsum(p - q, axis=-1)).sum(-1).mean() / BINS)
+
+
+class ColourW1(ColourLaw):
+    """`colour_w1`, 0 to 1, where 1 is from black to white; statistics as for `ColourLaw`."""
+
+    name = "colour_w1"
+    unit = "colour"
+
+    def distance(self, counts: np.ndarray, q: np.ndarray) -> float:
+        """See `wasserstein`."""
+        return wasserstein(counts, q)
