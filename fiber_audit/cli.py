@@ -12,16 +12,24 @@ from typing import Annotated
 import typer
 
 from . import __version__
+from .commands.compare import compare
+from .commands.export import export
 from .commands.list import list_
+from .commands.merge import merge
 from .commands.report import report
 from .commands.run import run
 from .commands.shared import Exit, say
 from .errors import FiberAuditError, UsageError
 
+SIGINT_CODE = 130
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("run")(run)
 app.command("list")(list_)
 app.command("report")(report)
+app.command("compare")(compare)
+app.command("export")(export)
+app.command("merge")(merge)
 
 
 def _version(asked: bool) -> None:
@@ -55,8 +63,12 @@ def guarded(arguments: list[str]) -> int:
         return Exit.INTERNAL
     except KeyboardInterrupt:
         return _interrupted()
+    except SystemExit as error:  # what some versions of typer make of Ctrl-C
+        if error.code == SIGINT_CODE:
+            return _interrupted()
+        raise
     except Exception as error:
-        if type(error).__name__ == "Abort":  # what typer makes of Ctrl-C
+        if type(error).__name__ == "Abort":  # what other versions make of it
             return _interrupted()
         if not hasattr(error, "format_message"):
             raise

@@ -16,7 +16,7 @@ from .sampling import rms
 
 @torch.no_grad()
 def features_in_batches(extractor: Extractor, data: Tensor, batch_size: int) -> Tensor:
-    """phi of data (n, ...) -> (n, d) float32 on the CPU, batch by batch."""
+    """Phi of data (n, ...) -> (n, d) float32 on the CPU, batch by batch."""
     parameter = next(extractor.network.parameters(), None)
     device = data.device if parameter is None else parameter.device
     parts = [extractor.features(part.to(device)).float().cpu() for part in data.split(batch_size)]

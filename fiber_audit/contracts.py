@@ -238,7 +238,7 @@ class Dataset(ABC):
         """The queries of the audit; the same ones in the same order at every call."""
 
     def reference(self, n: int, generator: torch.Generator) -> Tensor | None:
-        """n fresh samples of the data distribution, for consistency metrics; None if unknown."""
+        """N fresh samples of the data distribution, for consistency metrics; None if unknown."""
         return None
 
 

@@ -57,7 +57,7 @@ def _keywords(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def _function(factory: Callable[..., Any]) -> Any:
-    return factory.__init__ if inspect.isclass(factory) else factory  # type: ignore[misc]
+    return factory.__init__ if inspect.isclass(factory) else factory
 
 
 def _adapter(kind: Any) -> TypeAdapter[Any]:

@@ -64,21 +64,18 @@ class Bar:
 def summary_table(records: pd.DataFrame, verdicts: Sequence[Verdict]) -> None:
     """Print the pooled headline of every metric, and the verdicts, on stderr."""
     console = Console(stderr=True, width=None if sys.stderr.isatty() else 160)
-    pooled = records[
-        records["query"].isna() & (records["statistic"].isna() | (records["statistic"] == "mean"))
-    ]  # noqa: E501
+    shown = records["statistic"].isna() | (records["statistic"] == "mean")
     table = Table(title="pooled over queries; 95 % intervals")
     for name in ("audit", "metric", "axis", "value", "interval", "status"):
         table.add_column(name, justify="right" if name == "value" else "left")
-    for row in pooled.astype(object).itertuples():
-        missing = row.value is None or row.value != row.value
-        value = "" if missing else f"{row.value:.4g}"
-        exact = row.ci_low is None or row.ci_low != row.ci_low
-        interval = "" if exact else f"{row.ci_low:.3g} … {row.ci_high:.3g}"
-        note = f" {row.message}" if row.status in ("error", "skipped") else ""
-        table.add_row(
-            row.audit, row.metric, str(row.axis or ""), value, interval, row.status + note
-        )
+    rows = records[records["query"].isna() & shown].astype(object)
+    for row in rows.where(rows.notna(), None).to_dict("records"):
+        value = "" if row["value"] is None else f"{row['value']:.4g}"
+        known = row["ci_low"] is not None and row["ci_high"] is not None
+        interval = f"{row['ci_low']:.3g} … {row['ci_high']:.3g}" if known else ""
+        note = f" {row['message']}" if row["status"] in ("error", "skipped") else ""
+        status = f"{row['status']}{note}"
+        table.add_row(row["audit"], row["metric"], row["axis"] or "", value, interval, status)
     console.print(table)
     for verdict in verdicts:
-        console.print(str(verdict), markup=False, highlight=False)
+        console.print(f"{verdict.status}: {verdict.message}", markup=False, highlight=False)

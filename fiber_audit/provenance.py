@@ -35,7 +35,7 @@ def environment(catalogue: Catalogue, started_at: str) -> str:
 
 
 def git_state() -> tuple[str, bool | None]:
-    """(commit, whether tracked files differ from it) of the working directory; ("", None) if none."""
+    """(commit, whether tracked files differ) of the working directory; ("", None) if none."""
     try:
         sha = _git("rev-parse", "HEAD")
         return sha, bool(_git("status", "--porcelain", "--untracked-files=no"))

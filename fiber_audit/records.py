@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA_VERSION = 1
 
-TEXT, NUMBER, WHOLE = "string", "Float64", "Int64"
+Kind = Literal["string", "Float64", "Int64"]
+TEXT: Final = "string"
+NUMBER: Final = "Float64"
+WHOLE: Final = "Int64"
 
-COLUMNS: dict[str, str] = {
+COLUMNS: dict[str, Kind] = {
     "schema_version": WHOLE,
     "run_id": TEXT,
     "started_at": TEXT,
@@ -76,8 +79,10 @@ def frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         for column, value in row.items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"record column {column} = {value}: leave it empty, with a status")
-    columns = {c: pd.array([row.get(c) for row in table], dtype=t) for c, t in COLUMNS.items()}
-    return pd.DataFrame(columns)
+    cells: dict[str, pd.Series[Any]] = {
+        c: pd.Series([row.get(c) for row in table], dtype=t) for c, t in COLUMNS.items()
+    }
+    return pd.DataFrame(cells)
 
 
 def neutralised(text: str) -> str:
@@ -112,7 +117,7 @@ def read_csv(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: not a records.csv, it lacks the columns {sorted(missing)}.")
     for column, kind in COLUMNS.items():
         if column not in table:
-            table[column] = pd.array([None] * len(table), dtype=kind)
+            table[column] = pd.Series([None] * len(table), dtype=kind)
         elif kind != TEXT:
             read = float if kind == NUMBER else int
             table[column] = table[column].map(read, na_action="ignore").astype(kind)

@@ -12,6 +12,7 @@ import torch
 from . import condition_syntax, verdicts
 from .components import Components
 from .conditions import Condition, Verdict, judge, read_baselines
+from .contracts import Extractor, Prior
 from .errors import UsageError, WeightsError
 from .plan import Audit, Block, Unit, audits, blocks, references, shard, units
 from .plugins import Catalogue
@@ -143,7 +144,10 @@ def _digests(components: Components) -> tuple[dict[str, tuple[str, str]], dict[s
     """Make every extractor and prior: (why some cannot be made, weights digests of the rest)."""
     broken: dict[str, tuple[str, str]] = {}
     digests: dict[str, str] = {}
-    makers = {"extractors": components.extractor, "priors": components.prior}
+    makers: dict[str, Callable[[str], Extractor | Prior]] = {
+        "extractors": components.extractor,
+        "priors": components.prior,
+    }
     for group, make in makers.items():
         for key in getattr(components.suite, group):
             try:

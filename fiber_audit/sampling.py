@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -38,7 +39,7 @@ def unguided(
     times = prior.schedule.times(steps, power)
     x = start(prior, noise, times[0])
     with torch.no_grad():
-        for t, s in zip(times[:-1], times[1:], strict=True):
+        for t, s in pairwise(times):
             x0, eps = clipped(prior, x, t, prior.predict(x, at(t, x)))
             z = noise.normal(prior.state_shape, x) if eta and s > 0 else None
             x = step(prior.schedule, x0, eps, t, s, eta, z)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 class Schedule(ABC):
-    """alpha(t) and sigma(t) for times t (any shape, float) in [0, 1]; alpha(0) = 1, sigma(0) = 0."""
+    """alpha(t), sigma(t) for times t (any shape, float) in [0, 1]; alpha(0) = 1, sigma(0) = 0."""
 
     @abstractmethod
     def alpha(self, t: Tensor) -> Tensor:

@@ -160,6 +160,8 @@ def parse(table: Mapping[str, Any], catalogue: Catalogue) -> Suite:
                 key: {"use": key, **use} if isinstance(use, dict) else use
                 for key, use in shaped[group].items()
             }
+    if isinstance(shaped.get("executor"), dict):
+        shaped["executor"] = {"use": "local", **shaped["executor"]}
     if isinstance(shaped.get("metrics"), list):
         shaped["metrics"] = [{"use": m} if isinstance(m, str) else m for m in shaped["metrics"]]
     try:

@@ -112,7 +112,7 @@ class LinearExtractor(Extractor):
 def gaussian_problem(
     n: int, d: int = 8, d_h: int = 3, seed: int = 0, schedule: Literal["vp", "flow"] = "vp"
 ) -> Problem:
-    """n draws for one query of a random correlated Gaussian and a random linear phi."""
+    """N draws for one query of a random correlated Gaussian and a random linear phi."""
     generator = torch.Generator().manual_seed(seed)
     root = torch.randn(d, d, generator=generator) / d**0.5
     covariance = root @ root.T + 0.1 * torch.eye(d)

@@ -47,15 +47,16 @@ def estimate(
     value = float(compute(rows))
     if len(rows) < 2:
         return Estimate(value, None, None, None, len(rows))
-    result = stats.bootstrap(
-        (np.arange(len(rows)),),
-        lambda index: compute(rows[index]),
-        n_resamples=RESAMPLES,
-        vectorized=False,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
+    with np.errstate(invalid="ignore"):  # a resample without a value is told of below
+        result = stats.bootstrap(
+            (np.arange(len(rows)),),
+            lambda index: compute(rows[index]),
+            n_resamples=RESAMPLES,
+            vectorized=False,
+            confidence_level=CONFIDENCE,
+            method="percentile",
+            rng=np.random.default_rng(seed),
+        )
     interval = result.confidence_interval
     shift = value - float(np.mean(result.bootstrap_distribution)) if centred else 0.0
     low, high = float(interval.low) + shift, float(interval.high) + shift

@@ -1,4 +1,4 @@
-"""One block of draws, computed wherever an executor put it. Picklable: it rebuilds what it needs."""
+"""One block of draws, computed wherever an executor put it; it rebuilds what it needs."""
 
 from __future__ import annotations
 

@@ -17,11 +17,11 @@ FIELDS = ("kind", "name", "plugin", "distribution", "version")
 def list_(
     kind: Annotated[str | None, typer.Argument(help=f"one of {', '.join(KINDS)}")] = None,
     as_json: Json = False,
-    p: Disable = [],  # noqa: B006 (typer reads the default, nothing writes it)
-    plugin: Extra = [],  # noqa: B006
+    p: Disable = [],
+    plugin: Extra = [],
     strict: Strict = False,
 ) -> None:
-    """List every component that the installed plugins offer, with its options' defaults in check."""
+    """List every component that the installed plugins offer."""
     catalogue = catalogue_of(p, plugin, strict)
     kinds = [kind.removesuffix("s")] if kind else list(KINDS)
     if kinds[0] not in KINDS:

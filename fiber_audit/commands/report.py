@@ -12,8 +12,8 @@ from .shared import Disable, Extra, catalogue_of
 
 def report(
     path: Annotated[Path, typer.Argument(help="run directory")],
-    p: Disable = [],  # noqa: B006 (typer reads the default, nothing writes it)
-    plugin: Extra = [],  # noqa: B006
+    p: Disable = [],
+    plugin: Extra = [],
 ) -> None:
     """Write report.html of a finished run again."""
     catalogue = catalogue_of(p, plugin)

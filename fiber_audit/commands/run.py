@@ -31,12 +31,12 @@ def run(
         str | None, typer.Argument(help="a .toml file, or the name of a shipped suite")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="run directory")] = None,
-    settings: Settings = [],  # noqa: B006 (typer reads the default, nothing writes it)
+    settings: Settings = [],
     workers: Annotated[int | None, typer.Option(min=1, help="worker processes")] = None,
     shard: Annotated[str, typer.Option(help="compute share i of n only", metavar="i/n")] = "1/1",
     fail_on: Annotated[list[FailOn], typer.Option(help="verdicts that make the exit code 1")] = [
         FailOn.FAIL
-    ],  # noqa: B006
+    ],
     baseline: Annotated[
         Path | None, typer.Option(help="records.csv that no headline may fall behind")
     ] = None,
@@ -45,8 +45,8 @@ def run(
         bool, typer.Option("--update-baseline", help="make this run the baseline if it holds")
     ] = False,
     as_json: Json = False,
-    p: Disable = [],  # noqa: B006
-    plugin: Extra = [],  # noqa: B006
+    p: Disable = [],
+    plugin: Extra = [],
     strict: Strict = False,
 ) -> None:
     """Run an audit suite (without SUITE: Color MNIST), or what is missing of it."""
@@ -73,7 +73,7 @@ def run(
     )
     with Bar() as bar:
         done = runner.run(resolved, catalogue, options, bar)
-    code = _conclude(done, as_json, [choice.value for choice in fail_on])
+    code = conclude(done, as_json, [choice.value for choice in fail_on])
     if update_baseline and baseline is not None and code == Exit.OK:
         from ..compare import update_baseline as update
 
@@ -81,7 +81,8 @@ def run(
     raise typer.Exit(code)
 
 
-def _conclude(done: Run, as_json: bool, fail_on: list[Any]) -> int:
+def conclude(done: Run, as_json: bool, fail_on: list[Any]) -> int:
+    """Tell a person, or a program, how a run ended; returns the exit code."""
     if as_json:
         typer.echo(json.dumps(_summary(done), allow_nan=False))
     elif not done.incomplete:

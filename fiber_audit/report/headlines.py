@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .numbers import Value, cell, value_of
+from .numbers import Value, text, value_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,10 +93,12 @@ def pooled(records: pd.DataFrame) -> list[Pooled]:
     table = records[records["query"].isna()]
     return [
         Pooled(
-            *(str(cell(row, c) or "") for c in ("audit", "metric", "statistic")),
+            audit=text(row, "audit"),
+            metric=text(row, "metric"),
+            statistic=text(row, "statistic"),
             value=value_of(row),
-            n=str(cell(row, "n") or ""),
-            unit=str(cell(row, "unit") or ""),
+            n=text(row, "n"),
+            unit=text(row, "unit"),
         )
         for _, row in table.iterrows()
     ]

@@ -34,5 +34,5 @@ def data_uri(image: np.ndarray, side: int = LARGEST) -> str:
     picture = Image.fromarray(np.ascontiguousarray(levels.transpose(1, 2, 0)), "RGB")
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", optimize=True)
+    picture.save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

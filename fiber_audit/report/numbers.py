@@ -21,8 +21,8 @@ def number(value: float | None) -> str:
     """
     if value is None or not math.isfinite(value):
         return MISSING
-    text = f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
-    return text.replace("-", MINUS)
+    digits = f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+    return digits.replace("-", MINUS)
 
 
 def cell(row: pd.Series[Any], column: str) -> Any:
@@ -31,6 +31,12 @@ def cell(row: pd.Series[Any], column: str) -> Any:
 
     found = row[column]
     return None if pd.isna(found) else found
+
+
+def text(row: pd.Series[Any], column: str) -> str:
+    """One cell of a record as text, empty where it is empty."""
+    found = cell(row, column)
+    return "" if found is None else str(found)
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ def value_of(row: pd.Series[Any]) -> Value:
     return Value(
         text=number(value),
         interval=f"{number(low)} to {number(high)}" if known else "",
-        condition=cell(row, "condition") or "",
-        status=cell(row, "status") or "",
-        message=cell(row, "message") or "",
+        condition=text(row, "condition"),
+        status=text(row, "status"),
+        message=text(row, "message"),
     )

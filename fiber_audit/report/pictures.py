@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .gallery import MOST_QUERIES, Gallery
-from .images import data_uri, side_for
+from .images import SMALLEST, data_uri, side_for
 from .numbers import number
 
 MOST_DRAWS = 8
@@ -39,10 +39,11 @@ class QueryGrid:
 
 @dataclass(frozen=True)
 class AuditGrid:
-    """What is shown of one audit, and what is not."""
+    """What is shown of one audit, and what is not; large pictures get more room."""
 
     audit: str
     tabular: bool
+    large: bool
     columns: int
     queries: tuple[QueryGrid, ...]
     notes: tuple[str, ...]
@@ -84,6 +85,7 @@ def _grid(gallery: Gallery, side: int) -> AuditGrid:
     return AuditGrid(
         audit=gallery.audit,
         tabular=tabular,
+        large=not tabular and max(gallery.queries.shape[2:]) > 2 * SMALLEST,
         columns=min(width, MOST_COLUMNS),
         queries=tuple(_query(gallery, i, side) for i in range(shown)),
         notes=tuple(notes),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_PLOTS = 3
+WIDTH = 4.6
 INK, RULE, PAPER = "#010203", "#010204", "#010205"
 PALETTE = ("#010206", "#010207", "#010208", "#010209", "#01020a", "#01020b")
 VARIABLES = {INK: "--ink", RULE: "--rule", PAPER: "--paper"} | {
@@ -52,13 +53,19 @@ def scatters(records: pd.DataFrame) -> list[Plot]:
     fidelity = [c.metric for c in columns if c.axis == "fidelity"]
     consistency = [c.metric for c in columns if c.axis == "consistency"]
     audits = [str(a) for a in records["audit"].dropna().unique()]
+    better = {c.metric: c.better for c in columns}
     plots: list[Plot] = []
     for x in consistency if fidelity else ():
         points = [p for a in audits if (p := _point(records, a, x, fidelity[0])) is not None]
         if points and len(plots) < MOST_PLOTS:
-            svg = scatter(points, x, fidelity[0], f"scatter-{len(plots)}")
+            labels = (_label(better[x], x), _label(better[fidelity[0]], fidelity[0]))
+            svg = scatter(points, *labels, f"scatter-{len(plots)}")
             plots.append(Plot(svg, x, fidelity[0]))
     return plots
+
+
+def _label(better: str, metric: str) -> str:
+    return f"{metric} ({better} is better)" if better else metric
 
 
 def _point(records: pd.DataFrame, audit: str, x: str, y: str) -> Point | None:
@@ -76,31 +83,32 @@ def scatter(points: Sequence[Point], x: str, y: str, name: str) -> str:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    style = {"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 9, "font.family": "DejaVu Sans"}
-    with mpl.rc_context(style):
-        rows = len(points)
-        figure = Figure(figsize=(4.6, 3.3 + 0.19 * rows), facecolor="none")
-        axes = figure.add_axes((0.15, (0.55 + 0.19 * rows) / (3.3 + 0.19 * rows), 0.82, 2.6 / (3.3 + 0.19 * rows)))
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 9}):
+        below = 0.6 + 0.19 * len(points)  # inches for the axis label and the legend
+        height = below + 2.75
+        figure = Figure(figsize=(WIDTH, height))
+        axes = figure.add_axes((0.15, below / height, 0.82, 2.6 / height))
         axes.set_facecolor("none")
         for i, point in enumerate(points):
             colour = PALETTE[i % len(PALETTE)]
             axes.errorbar(
                 point.x[0], point.y[0], xerr=_bars(point.x), yerr=_bars(point.y),
                 marker=MARKERS[i % len(MARKERS)], color=colour, markeredgecolor=PAPER,
-                markersize=8, linestyle="none", capsize=3, label=point.label.replace("$", r"\$"),
+                markersize=8, linestyle="none", capsize=3, label=str(i),
             )  # fmt: skip
         _frame(axes, points, x, y)
         legend = axes.legend(
             loc="upper left", bbox_to_anchor=(-0.12, -0.16), frameon=False, labelcolor=INK,
             borderaxespad=0, handletextpad=0.4,
         )  # fmt: skip
-        for text in legend.get_texts():
+        for text, point in zip(legend.get_texts(), points, strict=True):
             text.set_parse_math(False)
+            text.set_text(point.label)
         buffer = io.StringIO()
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(buffer, format="svg", metadata=nothing, transparent=True)
     alt = f"Scatter of {y} against {x}: " + "; ".join(
-        f"{p.label}: {x} {p.x[0]:.3g}, {y} {p.y[0]:.3g}" for p in points
+        f"{p.label}: {p.y[0]:.3g} against {p.x[0]:.3g}" for p in points
     )
     return inlined(buffer.getvalue(), name, alt)
 

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..decision import worst
-from .numbers import Value, cell, value_of
+from ..decision import WORST_FIRST, worst
+from .numbers import Value, text, value_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,8 +34,6 @@ class Judged:
     """One measurement that a condition looked at."""
 
     audit: str
-    metric: str
-    statistic: str
     value: Value
 
 
@@ -70,31 +68,26 @@ def verdict_of(records: pd.DataFrame) -> Verdict:
     A statistic that is undefined is reported, but does not change the verdict.
     """
     conditioned = records[records["condition"].notna()]
-    judged = [
-        Judged(
-            *(str(cell(row, c) or "") for c in ("audit", "metric", "statistic")),
-            value=value_of(row),
-        )
-        for _, row in conditioned.iterrows()
-    ]
+    judged = [Judged(text(row, "audit"), value_of(row)) for _, row in conditioned.iterrows()]
     problems = _problems(records[records["condition"].isna()])
-    statuses = [j.value.status for j in judged if j.value.status in WORDS]
+    told = {j.value.status for j in judged}
+    statuses = [status for status in WORST_FIRST if status in told]
     failed = sum(p.status == "error" for p in problems)
     if failed:
         statuses.append("error")
     if not judged and not failed and not records["value"].notna().any():
         statuses.append("skipped")
-    status = worst(statuses) if statuses else "none"  # type: ignore[type-var]
+    status = worst(statuses) if statuses else "none"
     return Verdict(status, _sentence(judged, failed), judged, problems)
 
 
 def _problems(records: pd.DataFrame) -> list[Problem]:
     found: dict[tuple[str, str, str], dict[str, None]] = {}
     for _, row in records[records["status"].isin(["error", "skipped"])].iterrows():
-        message = str(cell(row, "message") or "no reason was given")
-        key = (str(row["status"]), str(cell(row, "audit") or ""), message)
-        statistic = cell(row, "statistic")
-        name = str(row["metric"]) + (f" ({statistic})" if statistic else "")
+        message = text(row, "message") or "no reason was given"
+        key = (text(row, "status"), text(row, "audit"), message)
+        statistic = text(row, "statistic")
+        name = text(row, "metric") + (f" ({statistic})" if statistic else "")
         found.setdefault(key, {})[name] = None
     return [
         Problem(status, audit, tuple(names), message)
@@ -106,11 +99,11 @@ def _sentence(judged: list[Judged], failed: int) -> str:
     parts = []
     if judged:
         counts = Counter(j.value.status for j in judged)
-        words = {"pass": "hold", "warn": "warn", "fail": "fail", "inconclusive": "are undecided",
-                 "error": "could not be judged", "skipped": "were skipped"}  # fmt: skip
+        words = {"pass": "passed", "warn": "warned", "fail": "failed", "inconclusive": "undecided",
+                 "error": "could not be judged", "skipped": "skipped"}  # fmt: skip
         told = [f"{counts[s]} {word}" for s, word in words.items() if counts[s]]
-        noun = "condition" if len(judged) == 1 else "conditions"
-        parts.append(f"Of {len(judged)} {noun}, {', '.join(told)}.")
+        noun = "measurement" if len(judged) == 1 else "measurements"
+        parts.append(f"{len(judged)} {noun} judged by conditions: {', '.join(told)}.")
     else:
         parts.append("The suite sets no conditions, so nothing was judged.")
     if failed:

@@ -50,7 +50,7 @@ def colorize(m: Tensor, c: Tensor, fg: Tensor | None = None) -> Tensor:
 
 
 def background_of(x: Tensor) -> Tensor:
-    """Detect the background colour as the mean of the first pixel column: (n, c, h, w) -> (n, c)."""
+    """The background colour, as the mean of the first pixel column: (n, c, h, w) -> (n, c)."""
     return x[..., 0].mean(dim=-1)
 
 

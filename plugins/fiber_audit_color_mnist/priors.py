@@ -40,7 +40,7 @@ class LatentPrior(Prior):
         self.weights_sha256 = sha
 
     def predict(self, x_t: Tensor, t: Tensor) -> Prediction:
-        """Noise prediction: x0 = (x_t - sigma eps) / alpha. Velocity v = eps - x0: x0 = x_t - t v."""
+        """From eps: x0 = (x_t - sigma eps) / alpha; from velocity v = eps - x0: x0 = x_t - t v."""
         if self.kind == "velocity":
             v = self.network(x_t, t)
             return Prediction(x_t - t[:, None] * v, x_t + (1 - t[:, None]) * v)
@@ -72,12 +72,12 @@ class PixelPrior(Prior):
 
     def __init__(self, network: UNet2DModel, sha: str) -> None:
         self.network = network.eval().requires_grad_(False)
-        self.schedule = _linear_schedule()
+        self.vp = self.schedule = _linear_schedule()
         self.weights_sha256 = sha
 
     def predict(self, x_t: Tensor, t: Tensor) -> Prediction:
         """x0 = alpha x_t - sigma v, eps = sigma x_t + alpha v."""
-        v = self.network(x_t, self.schedule.index(t)).sample
+        v = self.network(x_t, self.vp.index(t)).sample
         alpha, sigma = over(self.schedule.alpha(t), x_t), over(self.schedule.sigma(t), x_t)
         return Prediction(alpha * x_t - sigma * v, sigma * x_t + alpha * v)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,7 +27,7 @@ def digest(name: str) -> str:
     return _checked_digest(name, FOLDER)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _checked_digest(name: str, folder: Path) -> str:
     manifest = json.loads((folder / "manifest.json").read_text())
     path = folder / name / FILE

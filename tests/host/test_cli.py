@@ -70,7 +70,10 @@ def test_3_when_a_cell_ends_in_an_error_while_the_rest_is_complete(command, toy_
     [
         (["run", "nosuch.toml"], "'nosuch.toml': no such file"),
         (["run", "TOY", "--set", "draws=-2"], "draws = -2"),
-        (["run", "TOY", "--set", "samplers.proj.steps=3"], "samplers.proj.steps = 3: no such option"),
+        (
+            ["run", "TOY", "--set", "samplers.proj.steps=3"],
+            "samplers.proj.steps = 3: no such option",
+        ),
         (["run", "TOY", "--set", "samplers.proj.use='ndmt'"], "samplers.proj.use = 'ndmt'"),
         (["run", "TOY", "--set", "samplers.proj.strength='much'"], "should be a valid number"),
         (["run", "TOY", "--set", "queries.n=5000"], "queries.n = 5000"),
@@ -109,7 +112,7 @@ def test_5_when_there_was_nothing_to_run(command, toy_suite):
 
 def test_bad_toml_is_named_with_its_line(command, toy_suite):
     path = toy_suite()
-    path.write_text(path.read_text() + "[oops")
+    path.write_text("name = \n" + path.read_text())
     done = command("run", str(path))
 
     assert done.returncode == 4

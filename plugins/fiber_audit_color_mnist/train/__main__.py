@@ -36,7 +36,7 @@ def recipe_of(name: str) -> Recipe:
 def main(
     name: Annotated[str, typer.Argument(help=f"one of {', '.join(NAMES)}")],
     data: Annotated[Path, typer.Option(help="MNIST: an .npz (Xt, Yt, Xe, Ye) or a folder")],
-    checkpoint: Annotated[Path, typer.Option(help="where to keep checkpoints")] = Path("."),
+    checkpoint: Annotated[Path, typer.Option(help="where to keep checkpoints")] = Path(),
     out: Annotated[Path, typer.Option(help="where the weights go")] = FOLDER,
 ) -> None:
     """Train one network of the Color MNIST benchmark; run again to resume."""

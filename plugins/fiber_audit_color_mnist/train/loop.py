@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-Loss = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
+Loss = Callable[[Any, Tensor, Tensor, torch.Generator], Tensor]
 """(network, gray digits, labels, generator) -> per-sample losses (n,)."""
 
 
@@ -27,7 +28,7 @@ class Recipe:
     lr: float = 1e-3
     ema: float = 0.999
     seed: int = 0
-    finish: Callable[[nn.Module, Tensor, Tensor], None] | None = None
+    finish: Callable[[Any, Tensor, Tensor], None] | None = None
 
 
 def learning_rate(step: int, recipe: Recipe) -> float:
@@ -72,7 +73,8 @@ def train(
         if (step + 1) % 200 == 0 or step + 1 == recipe.steps:
             seconds = time.monotonic() - started
             left = seconds / (step + 1 - first) * (recipe.steps - step - 1)
-            say(f"{step + 1}/{recipe.steps} loss {running / ((step % 200) + 1):.5f} left {left:.0f} s")
+            mean = running / (step % 200 + 1)
+            say(f"{step + 1}/{recipe.steps} loss {mean:.5f} left {left:.0f} s")
             running = 0.0
         if (step + 1) % 1000 == 0:
             _save(checkpoint, network, average, optimizer, step + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from diffusers import DDPMScheduler, UNet2DModel
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from ..colouring import colorize, sample_colours
@@ -24,7 +24,9 @@ def _shifted(m: Tensor, generator: torch.Generator, by: int = 2) -> Tensor:
     return torch.roll(m, (dy, dx), dims=(2, 3))
 
 
-def shape_loss(net: nn.Module, m: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+def shape_loss(
+    net: ShapeAutoencoder, m: Tensor, labels: Tensor, generator: torch.Generator
+) -> Tensor:
     """Denoise: the code must be readable through pixel noise and through noise of its own."""
     noisy = m + 0.15 * torch.randn(m.shape, generator=generator)
     code = net.encoder(noisy)
@@ -34,24 +36,24 @@ def shape_loss(net: nn.Module, m: Tensor, labels: Tensor, generator: torch.Gener
 
 
 @torch.no_grad()
-def shape_finish(net: nn.Module, m: Tensor, labels: Tensor) -> None:
+def shape_finish(net: ShapeAutoencoder, m: Tensor, labels: Tensor) -> None:
     """Scale the code to unit mean variance over the training digits."""
     net.scale.fill_(torch.cat([net.encoder(part) for part in m.split(2000)]).var(0).mean().sqrt())
 
 
-def colour_loss(net: nn.Module, m: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+def colour_loss(net: ColourNet, m: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
     """Regress the background colour, in units of 0.2 about 0.5."""
     x, c = _painted(m, generator)
     return (net(x) - (c - 0.5) / 0.2).square().sum(1)
 
 
-def classifier_loss(net: nn.Module, m: Tensor, labels: Tensor, g: torch.Generator) -> Tensor:
+def classifier_loss(net: DigitClassifier, m: Tensor, labels: Tensor, g: torch.Generator) -> Tensor:
     """Cross-entropy on coloured digits, shifted by up to two pixels."""
     x, _ = _painted(_shifted(m, g), g)
     return F.cross_entropy(net(x), labels, reduction="none")
 
 
-def vae_loss(net: nn.Module, m: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+def vae_loss(net: LayeredVAE, m: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
     """Gaussian likelihood with learned variance, KL weighted by 0.1: near-lossless."""
     x, _ = _painted(m, generator)
     mean, log_variance = net.posterior(x)
@@ -63,7 +65,7 @@ def vae_loss(net: nn.Module, m: Tensor, labels: Tensor, generator: torch.Generat
 
 
 @torch.no_grad()
-def vae_finish(net: nn.Module, m: Tensor, labels: Tensor) -> None:
+def vae_finish(net: LayeredVAE, m: Tensor, labels: Tensor) -> None:
     """Store mean and std of the codes, so that `encode` gives normalised ones."""
     generator = torch.Generator().manual_seed(1234)
     means = torch.cat([net.posterior(_painted(p, generator)[0])[0] for p in m.split(2000)])
@@ -79,11 +81,11 @@ def _code(vae: LayeredVAE, m: Tensor, generator: torch.Generator) -> Tensor:
         return (z - vae.mean) / vae.std
 
 
-def latent_recipe(vae: LayeredVAE, steps: int = 12_000) -> Recipe:
+def latent_recipe(vae: LayeredVAE, steps: int = 9_000) -> Recipe:
     """Noise prediction (DDPM, linear beta) on the codes of the autoencoder."""
     scheduler = DDPMScheduler(beta_start=1e-4, beta_end=0.02)
 
-    def loss(net: nn.Module, m: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    def loss(net: LatentMLP, m: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
         z = _code(vae, m, generator)
         noise = torch.randn(z.shape, generator=generator)
         t = torch.randint(1000, (len(z),), generator=generator)
@@ -93,10 +95,10 @@ def latent_recipe(vae: LayeredVAE, steps: int = 12_000) -> Recipe:
     return Recipe(LatentMLP, loss, steps=steps, batch=512, ema=0.9995, seed=11)
 
 
-def flow_recipe(vae: LayeredVAE, steps: int = 12_000) -> Recipe:
+def flow_recipe(vae: LayeredVAE, steps: int = 8_000) -> Recipe:
     """Flow matching on straight paths z_t = (1 - t) z + t noise: regress noise - z."""
 
-    def loss(net: nn.Module, m: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    def loss(net: LatentMLP, m: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
         z = _code(vae, m, generator)
         noise = torch.randn(z.shape, generator=generator)
         t = torch.randn(len(z), generator=generator).sigmoid()  # more weight on middle times
@@ -116,13 +118,13 @@ def pixel_network() -> UNet2DModel:
     )  # fmt: skip
 
 
-def pixel_recipe(steps: int = 14_000) -> Recipe:
+def pixel_recipe(steps: int = 8_000) -> Recipe:
     """Velocity prediction (DDPM, linear beta) on pixels, rearranged by `pixels.to_state`."""
     scheduler = DDPMScheduler(
         beta_start=1e-4, beta_end=0.02, prediction_type="v_prediction", clip_sample=False
     )
 
-    def loss(net: nn.Module, m: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    def loss(net: UNet2DModel, m: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
         x = to_state(_painted(m, generator)[0])
         noise = torch.randn(x.shape, generator=generator)
         t = torch.randint(1000, (len(x),), generator=generator)

@@ -1,0 +1,59 @@
+"""Does a component keep its contract? For plugin authors, and for ``fiber-audit check``.
+
+Each check has a name; what it finds is a Violation, one sentence with the way out. No finding is
+no proof: a check tries what has gone wrong before, on a few small inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import UnknownName, suggestion
+from .dataset import check_dataset
+from .exporter import check_exporter
+from .extractor import check_extractor
+from .metric import check_metric
+from .prior import check_prior, round_trip
+from .sampler import check_sampler
+from .violation import Violation, told
+
+__all__ = [
+    "Violation",
+    "check_component",
+    "check_dataset",
+    "check_exporter",
+    "check_extractor",
+    "check_metric",
+    "check_prior",
+    "check_sampler",
+    "round_trip",
+]
+
+CHECKS: dict[str, Callable[..., list[Violation]]] = {
+    "extractor": check_extractor,
+    "prior": check_prior,
+    "sampler": check_sampler,
+    "metric": check_metric,
+    "dataset": check_dataset,
+    "exporter": check_exporter,
+}
+
+
+def check_component(kind: str, factory: Callable[..., Any]) -> list[Violation]:
+    """Make a component with its default options and check it.
+
+    A factory that raises is a violation called "make".
+
+    Raises:
+        UnknownName: there is no check for this kind.
+    """
+    if kind not in CHECKS:
+        raise UnknownName(f"kind {kind!r}: it has no contract check. {suggestion(kind, CHECKS)}")
+    try:
+        made = factory()
+    except Exception as error:  # plugins may raise anything; it is what we look for
+        return [Violation("make", f"the factory raised {told(error)}")]
+    if kind == "extractor":
+        return check_extractor(made, again=factory)
+    return CHECKS[kind](made)

@@ -1,0 +1,170 @@
+"""Does a prior keep its contract?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..contracts import Prediction, Prior
+from ..sampling import at, rms
+from ..schedule import over
+from . import network
+from .violation import Checks, Violation, told, violations
+
+TIMES = (1.0, 0.5, 0.1)
+CONSISTENT = 1e-3
+"""Relative difference of x_t from alpha x0 + sigma eps that rounding may make."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A prior and noisy states (n, *state_shape)."""
+
+    prior: Prior
+    x_t: Tensor
+
+    def predict(self, x_t: Tensor | None = None, t: float = 0.5) -> Prediction:
+        """The prediction at one time for all rows."""
+        x = self.x_t if x_t is None else x_t
+        return self.prior.predict(x, at(torch.tensor(t), x))
+
+
+def check_prior(prior: Prior) -> list[Violation]:
+    """What is wrong with a prior; an empty list where nothing is."""
+    if not isinstance(getattr(prior, "network", None), nn.Module):
+        message = "network is not a torch.nn.Module; set self.network to the generative model."
+        return [Violation("network", message)]
+    generator = torch.Generator().manual_seed(0)
+    subject = Subject(prior, torch.randn((4, *prior.state_shape), generator=generator))
+    try:
+        with torch.no_grad():
+            subject.predict()
+    except Exception as error:  # whatever it is, the rest cannot be tried
+        shape = tuple(subject.x_t.shape)
+        message = f"predict() of {shape} at times {(4,)} raised {told(error)}; see state_shape."
+        return [Violation("call", message), *violations(STATIC, subject)]
+    return violations({**STATIC, **DYNAMIC}, subject)
+
+
+def round_trip(prior: Prior, data: Tensor) -> float:
+    """RMS of decode(encode(data)) - data over all of data (n, ...): what the prior cannot hold."""
+    with torch.no_grad():
+        return float(rms((prior.decode(prior.encode(data)) - data).flatten().double()))
+
+
+def _schedule(s: Subject) -> str | None:
+    schedule = s.prior.schedule
+    t = torch.linspace(0, 1, 101, dtype=torch.float64)
+    alpha, sigma = schedule.alpha(t), schedule.sigma(t)
+    if abs(float(alpha[0]) - 1) > 1e-6 or abs(float(sigma[0])) > 1e-6:
+        return "t = 0 is not clean data: give alpha(0) = 1 and sigma(0) = 0; t = 1 is noise."
+    if (alpha.diff() > 1e-9).any() or (sigma.diff() < -1e-9).any():
+        return "alpha rises or sigma falls with t; time runs from data (t = 0) to noise (t = 1)."
+    times = schedule.times(10)
+    if len(times) != 11 or float(times[-1]) != 0 or (times.diff() >= 0).any():
+        return "times(10) must be 11 decreasing times that end at 0."
+    return None
+
+
+def _shape(s: Subject) -> str | None:
+    wanted = tuple(s.x_t.shape)
+    for name, found in s.predict()._asdict().items():
+        if tuple(found.shape) != wanted:
+            return f"{name} is {tuple(found.shape)}, not {wanted} like x_t; drop learned variances."
+    return None
+
+
+def _consistent(s: Subject) -> str | None:
+    for t in TIMES:
+        with torch.no_grad():
+            x0, eps = s.predict(t=t)
+        time = at(torch.tensor(t), s.x_t)
+        alpha, sigma = s.prior.schedule.alpha(time), s.prior.schedule.sigma(time)
+        difference = network.apart(over(alpha, x0) * x0 + over(sigma, eps) * eps, s.x_t)
+        if difference > CONSISTENT:
+            return (
+                f"at t = {t}, alpha x0 + sigma eps differs from x_t by {difference:.1e} of it; "
+                f"convert what the network predicts with the schedule, and clip nothing."
+            )
+    return None
+
+
+def _finite(s: Subject) -> str | None:
+    for t in TIMES:
+        with torch.no_grad():
+            if not all(part.isfinite().all() for part in s.predict(t=t)):
+                return f"the prediction at t = {t} is not finite; divide by no zero of alpha."
+    return None
+
+
+def _differentiable(s: Subject) -> str | None:
+    leaf = s.x_t.clone().requires_grad_(True)
+    x0 = s.predict(leaf).x0
+    if not x0.requires_grad or not torch.autograd.grad(x0.sum(), leaf)[0].any():
+        return "predict() has no gradient in x_t; take out no_grad, detach and inference mode."
+    return None
+
+
+def _per_sample(s: Subject) -> str | None:
+    return network.coupling(lambda x: s.predict(x).x0, s.x_t)
+
+
+def _deterministic(s: Subject) -> str | None:
+    with torch.no_grad():
+        first, second = s.predict().x0, s.predict().x0
+    return None if torch.equal(first, second) else "two calls of predict() differ; draw no noise."
+
+
+def _counted(s: Subject) -> str | None:
+    return network.counted(s.prior.network, s.predict, "predict()")
+
+
+def _decode(s: Subject) -> str | None:
+    leaf = s.x_t.clone().requires_grad_(True)
+    data = s.prior.decode(leaf)
+    if not data.requires_grad or not torch.autograd.grad(data.sum(), leaf)[0].any():
+        return "decode() has no gradient in the state; take out no_grad, rounding and clamping."
+    with torch.no_grad():
+        state = s.prior.encode(data.detach())
+    if tuple(state.shape) != tuple(s.x_t.shape):
+        return f"encode(decode(state)) is {tuple(state.shape)}, not {tuple(s.x_t.shape)}."
+    return None
+
+
+def _round_trip(s: Subject) -> str | None:
+    with torch.no_grad():
+        data = s.prior.decode(s.x_t)
+    gap = round_trip(s.prior, data) / float(rms(data.flatten().double()) + 1e-12)
+    if s.prior.lossless and gap > network.ROUNDING:
+        return f"it says lossless, but decode(encode(x)) differs from x by {gap:.1e} of it."
+    return None
+
+
+def _ranges(s: Subject) -> str | None:
+    for name in ("clip", "data_range"):
+        ends = getattr(s.prior, name)
+        if ends is not None and not ends[0] < ends[1]:
+            return f"{name} = {ends}: give (low, high) with low below high, or None."
+    return None
+
+
+STATIC: Checks[Subject] = {
+    "eval-mode": lambda s: network.eval_mode(s.prior.network),
+    "frozen": lambda s: network.frozen(s.prior.network),
+    "digest": lambda s: network.digest(s.prior.network, s.prior.weights_sha256),
+    "ranges": _ranges,
+    "schedule": _schedule,
+}
+DYNAMIC: Checks[Subject] = {
+    "shape": _shape,
+    "finite": _finite,
+    "consistent": _consistent,
+    "deterministic": _deterministic,
+    "counted": _counted,
+    "per-sample": _per_sample,
+    "differentiable": _differentiable,
+    "decode": _decode,
+    "round-trip": _round_trip,
+}

@@ -1,0 +1,45 @@
+"""What a check finds, and how checks are run one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
+Checks = Mapping[str, Callable[[T], str | None]]
+"""Name -> function of what is checked; it returns a sentence, or None where all is well."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A broken promise: the name of the check, and one sentence with the way out."""
+
+    name: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}"
+
+
+def violations(checks: Checks[T], subject: T) -> list[Violation]:
+    """Run every check; one that raises is violated by that."""
+    found = []
+    for name, check in checks.items():
+        try:
+            message = check(subject)
+        except Exception as error:  # plugins may raise anything; it is what we look for
+            message = f"it raised {told(error)}"
+        if message:
+            found.append(Violation(name, message))
+    return found
+
+
+def told(error: Exception) -> str:
+    """An exception on one line.
+
+    >>> told(ValueError("no"))
+    'ValueError: no'
+    """
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else '(no message)'}"
