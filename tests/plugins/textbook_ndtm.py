@@ -44,11 +44,14 @@ def sample(problem, noise, o, always=False):
             e = fresh.normal(prior.state_shape, x)
             noisy = over(schedule.alpha(t), x) * clean + over(schedule.sigma(t), x) * e
             h = problem.features(tweedie(prior, noisy, t)[0]).detach()
-        rate = o.learning_rate * {
-            "linear": 1 - i / o.steps,
-            "constant": 1,
-            "cosine": (1 - torch.tensor(torch.pi * i / o.steps).cos().item()) / 2,
-        }[o.decay]
+        rate = (
+            o.learning_rate
+            * {
+                "linear": 1 - i / o.steps,
+                "constant": 1,
+                "cosine": (1 - torch.tensor(torch.pi * i / o.steps).cos().item()) / 2,
+            }[o.decay]
+        )
         u = torch.zeros_like(x, requires_grad=True)
         optimiser = torch.optim.Adam([u], lr=rate)
         e0 = prior.predict(x, at(t, x)).eps.detach()
