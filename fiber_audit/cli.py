@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from . import __version__
+from .commands.check import check
 from .commands.compare import compare
 from .commands.export import export
 from .commands.list import list_
@@ -27,6 +28,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.command("run")(run)
 app.command("list")(list_)
 app.command("report")(report)
+app.command("check")(check)
 app.command("compare")(compare)
 app.command("export")(export)
 app.command("merge")(merge)
@@ -63,10 +65,6 @@ def guarded(arguments: list[str]) -> int:
         return Exit.INTERNAL
     except KeyboardInterrupt:
         return _interrupted()
-    except SystemExit as error:  # what some versions of typer make of Ctrl-C
-        if error.code == SIGINT_CODE:
-            return _interrupted()
-        raise
     except Exception as error:
         if type(error).__name__ == "Abort":  # what other versions make of it
             return _interrupted()
@@ -74,6 +72,8 @@ def guarded(arguments: list[str]) -> int:
             raise
         say(f"{error.format_message()} Try 'fiber-audit --help'.")  # typer: a wrong option
         return Exit.USAGE
+    if result == SIGINT_CODE:  # what typer makes of Ctrl-C
+        return _interrupted()
     return result if isinstance(result, int) else Exit.OK
 
 
