@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
+import runpy
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
 from fiber_audit_ndtm import _ndtm
 from fiber_audit_ndtm.adam import Adam
 from fiber_audit_ndtm.strength import Strength
-from torch.nn import functional as F
 
-from fiber_audit import Noise, UsageError, at
+from fiber_audit import Noise, UsageError
 from fiber_audit.contracts import Prior, Problem
 from fiber_audit.meter import Meter
 from fiber_audit.testing import GaussianPrior, gaussian_problem
 
+textbook = runpy.run_path(str(Path(__file__).with_name("textbook_ndtm.py")))["sample"]
 SHORT = {"steps": 20, "inner_steps": 4, "learning_rate": 0.05}
 ONE_ANCHOR = [[5.0, 5.0, 1.0, 0.0]]
 
@@ -50,70 +52,6 @@ def problem_of(n=5, schedule="vp", latent=False):
     return Problem(found.extractor, prior, queries, found.extractor.features(queries))
 
 
-TERMINAL = {
-    "l2": lambda phi, h: (phi - h).norm(dim=1),
-    "l1": lambda phi, h: (phi - h).abs().sum(1),
-    "squared": lambda phi, h: ((phi - h) ** 2).sum(1),
-    "cross-entropy": lambda phi, h: -(h.softmax(1) * F.log_softmax(phi, 1)).sum(1),
-}
-DECAY = {
-    "linear": lambda done: 1 - done,
-    "constant": lambda done: 1.0,
-    "cosine": lambda done: (1 - math.cos(math.pi * done)) / 2,
-}
-
-
-def textbook(problem, noise, *, steps, inner_steps, guidance=5.0, learning_rate=0.02, kappa=3e-4,
-             tau=0.0, eta=1.0, loss="l2", target="static", update="ddim", variance="small",
-             decay="linear", clip_gradient=1.0):  # fmt: skip
-    """The authors' loop, line by line, with torch's Adam and every redundant evaluation."""
-    prior, h, gamma = problem.prior, problem.targets, Strength.of(guidance)
-    times, side = prior.schedule.times(steps), noise.child("target")
-
-    def tweedie(x, t):
-        x0, eps = prior.predict(x, at(t, x))
-        return (x0 if prior.clip is None else x0.clamp(*prior.clip)), eps
-
-    def alpha_sigma(t):
-        return prior.schedule.alpha(t).float(), prior.schedule.sigma(t).float()
-
-    x = noise.normal(prior.state_shape) * alpha_sigma(times[0])[1]
-    for i, (t, s) in enumerate(pairwise(times)):
-        (a_t, s_t), (a_s, s_s), g = alpha_sigma(t), alpha_sigma(s), gamma(float(t))
-        if target == "reapproximated" and g:
-            noisy = a_t * prior.encode(problem.queries) + s_t * side.normal(prior.state_shape)
-            h = problem.features(tweedie(noisy, t)[0])
-        u = torch.zeros_like(x, requires_grad=True)
-        adam = torch.optim.Adam([u], lr=learning_rate * DECAY[decay](i / steps))
-        e0 = tweedie(x, t)[1].detach()
-        for _ in range(inner_steps if g else 0):
-            x_u = x + g * u
-            x0, e1 = tweedie(x_u, t)
-            j = TERMINAL[loss](problem.features(x0), h)
-            j = j + kappa * ((x_u - x) ** 2).sum(1) + tau * ((e1 - e0) ** 2).sum(1)
-            adam.zero_grad()
-            j.sum().backward()
-            u.grad.mul_((clip_gradient / (u.grad.norm(dim=1, keepdim=True) + 1e-6)).clamp(max=1))
-            adam.step()
-        with torch.no_grad():
-            x_u = x + g * u
-            x0, _ = tweedie(x_u, t)
-            if s == 0:
-                return x0
-            z = noise.normal(prior.state_shape) if eta else 0.0
-            beta = s_t**2 - (a_t / a_s * s_s) ** 2  # of the forward process from s to t
-            small = beta * (s_s / s_t) ** 2
-            variance_of_z = small if variance == "small" else beta
-            if update == "ancestral":  # DDPM's posterior of x_s, from x0 and x_t
-                x = (a_s * beta * x0 + s_s**2 * a_t / a_s * x_u) / s_t**2
-                x = x + variance_of_z.sqrt() * z
-            else:
-                e1 = (x_u - a_t * x0) / s_t
-                x = a_s * x0 + (s_s**2 - eta**2 * small).sqrt() * e1
-                x = x + eta * variance_of_z.sqrt() * z
-    raise AssertionError("the grid ends at zero")
-
-
 OPTION_SETS = {
     "defaults": {},
     "eta 0": {"eta": 0.0},
@@ -136,8 +74,9 @@ OPTION_SETS = {
 @pytest.mark.parametrize("options", OPTION_SETS.values(), ids=OPTION_SETS.keys())
 def test_it_draws_what_the_textbook_loop_draws(options, latent):
     problem = problem_of(latent=latent)
-    ours = _ndtm(**SHORT, **options).sample(problem, Noise(range(5)))
-    theirs = textbook(problem, Noise(range(5)), **SHORT, **options)
+    sampler = _ndtm(**SHORT, **options)
+    ours = sampler.sample(problem, Noise(range(5)))
+    theirs = textbook(problem, Noise(range(5)), sampler)
     torch.testing.assert_close(ours.states, theirs, rtol=1e-3, atol=2e-4)
     assert ours.finite.all()
 
@@ -145,8 +84,9 @@ def test_it_draws_what_the_textbook_loop_draws(options, latent):
 @pytest.mark.parametrize("eta", [0.0, 1.0])
 def test_a_flow_prior_is_drawn_from_like_the_textbook_loop(eta):
     problem = problem_of(schedule="flow")
-    ours = _ndtm(**SHORT, eta=eta).sample(problem, Noise(range(5)))
-    theirs = textbook(problem, Noise(range(5)), **SHORT, eta=eta)
+    sampler = _ndtm(**SHORT, eta=eta)
+    ours = sampler.sample(problem, Noise(range(5)))
+    theirs = textbook(problem, Noise(range(5)), sampler)
     torch.testing.assert_close(ours.states, theirs, rtol=1e-3, atol=2e-4)
 
 
