@@ -46,7 +46,9 @@ def matrices(records: pd.DataFrame) -> list[Matrix]:
 
 
 def _matrix(title: str, table: pd.DataFrame) -> Matrix:
-    names = [str(s).removeprefix(PREFIX) for s in table["statistic"].unique()]
+    seen = [str(s).removeprefix(PREFIX) for s in table["statistic"].unique()]
+    guides = [str(e) for e in table["extractor"].unique()]
+    names = sorted(seen, key=lambda n: guides.index(n) if n in guides else len(guides))
     low, high = float(table["value"].min()), float(table["value"].max())
     rows: dict[str, list[Tile | None]] = {}
     for guided_by, part in table.groupby("extractor", sort=False):

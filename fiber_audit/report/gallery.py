@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,12 +39,16 @@ class Gallery:
     queries_in_all: int = 0
 
 
-def gallery_of(context: Context, most: int = MOST_QUERIES) -> Gallery:
+def gallery_of(
+    context: Context, most: int = MOST_QUERIES, suspected: Sequence[Tensor] = ()
+) -> Gallery:
     """The first `most` queries of an audit.
 
+    suspected: (q, k) bool each, what the suite's metrics suspect (`Metric.suspicious`).
+
     A draw is suspicious if more than 5 % of its numbers had to be clamped to the data range (the
-    guidance pushed it out of the data), or if its fiber loss is above the mean null distance (it
-    is no nearer to its query than another input is).
+    guidance pushed it out of the data), if its fiber loss is above the mean null distance (it is
+    no nearer to its query than another input is), or if a metric suspects it.
     """
     q = min(most, len(context.queries))
     loss = context.fiber_loss
@@ -53,6 +58,8 @@ def gallery_of(context: Context, most: int = MOST_QUERIES) -> Gallery:
         suspicious |= context.grouped(saturation).to(loss) > SATURATED
     if context.null.numel():
         suspicious |= loss > context.null.mean()
+    for flags in suspected:
+        suspicious |= flags.to(suspicious)
     return Gallery(
         audit=context.audit,
         query_ids=context.queries.ids[:q],

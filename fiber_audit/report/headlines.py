@@ -32,6 +32,16 @@ class Headlines:
     rows: dict[str, list[Value | None]]
 
     @property
+    def notes(self) -> list[tuple[str, str, str]]:
+        """(audit, metric, message) of the values that come with a sentence."""
+        return [
+            (audit, column.metric, value.message)
+            for audit, values in self.rows.items()
+            for column, value in zip(self.columns, values, strict=True)
+            if value is not None and value.message and value.status not in ("error", "skipped")
+        ]
+
+    @property
     def axes(self) -> list[tuple[str, int]]:
         """Axis and how many columns it spans, in the order of the columns."""
         spans: dict[str, int] = {}

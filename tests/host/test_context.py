@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -158,6 +159,13 @@ def test_draws_farther_than_the_null_or_saturated_are_suspicious_and_no_others()
         diagnostics={"saturation": share},
     )
     assert gallery_of(found).suspicious.nonzero() == ([1], [1])
+
+
+def test_a_draw_that_any_metric_suspects_is_suspicious():
+    flags = torch.zeros(2, Q, K, dtype=torch.bool)
+    flags[0, 0, 1] = flags[1, 2, 2] = True
+    found = gallery_of(context(), suspected=list(flags)).suspicious
+    assert np.array_equal(found, flags.any(0).numpy())
 
 
 def test_one_query_has_no_null_and_its_draws_no_suspicion():

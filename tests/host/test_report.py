@@ -226,6 +226,11 @@ def test_the_table_shows_the_mean_or_else_the_only_pooled_row(page):
     assert not any(absent in table for absent in ("9.87", "8.76", "0.789", "0.89"))
 
 
+def test_what_a_metric_says_of_its_headline_is_under_the_table(page):
+    text = page([row(message="Hides a third of what others see."), row(metric="other")])
+    assert text[text.index('id="results"') : text.index("<details>")].count("Hides a third") == 1
+
+
 def test_every_gallery_is_shown_with_its_draws_from_the_best_to_the_worst(page):
     galleries = [gallery(), gallery("colour/latent/ndtm"), gallery("t/a/b", shape=(3,))]
     text = page(None, galleries)
