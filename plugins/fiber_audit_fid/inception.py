@@ -15,7 +15,6 @@ Preprocessing of images in [0, 1]:
 from __future__ import annotations
 
 import io
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -25,12 +24,11 @@ from fiber_audit.contracts import Extractor
 from fiber_audit.errors import UsageError
 
 from . import checkpoints
-from .resize import Resize, eight_bit, resized
+from .choices import Layer, Preprocessing, Resize
+from .resize import eight_bit, resized
 
 SIDE = 299
 SHORT_EDGE = 342
-Preprocessing = Literal["published", "unit"]
-Layer = Literal["64", "192", "768", "2048"]
 ENDS: dict[str, str] = {
     "64": "MaxPool_1",
     "192": "MaxPool_2",

@@ -9,12 +9,10 @@ Images are (n, c, h, w) float in any range; so is the result, with the size aske
 
 from __future__ import annotations
 
-from typing import Literal
-
 from torch import Tensor
 from torch.nn import functional as F
 
-Resize = Literal["tf1", "bilinear", "antialias"]
+from .choices import Resize
 
 
 def resized(x: Tensor, size: tuple[int, int], how: Resize) -> Tensor:

@@ -75,8 +75,8 @@ class Extrapolation:
     limit: float
     slope: float
     """The bias times n: the value at n rows is about limit + slope / n."""
-    stderr: float | None
-    """Standard error of the limit, by jackknife; None if not asked for."""
+    error: SamplingError | None
+    """Of the limit, by jackknife; None if not asked for."""
     sizes: tuple[int, ...]
     values: tuple[float, ...]
 
@@ -113,8 +113,7 @@ def extrapolate(
     shuffled = rng.permutation(n)
     sizes, values, slope, limit = line(shuffled)
     error = jackknife(lambda kept: line(shuffled[kept])[3], n, rng, groups) if groups else None
-    stderr = error.stderr if error else None
-    return Extrapolation(limit, slope, stderr, tuple(sizes.tolist()), tuple(values.tolist()))
+    return Extrapolation(limit, slope, error, tuple(sizes.tolist()), tuple(values.tolist()))
 
 
 def frechet_at_infinity(

@@ -63,7 +63,7 @@ def test_two_samples_of_one_law_have_distance_zero_at_infinite_n():
     found = frechet_at_infinity(a, b, rng(), groups=5)
 
     assert frechet_distance(a, b) > 1
-    assert abs(found.limit) < 3 * found.stderr + 0.03
+    assert abs(found.limit) < 3 * found.error.stderr + 0.03
     assert found.slope == pytest.approx(2200, rel=0.1)
 
 
@@ -76,7 +76,7 @@ def test_a_known_distance_is_found_without_bias_at_infinite_n():
         found = frechet_at_infinity(a, b, rng())
         at_n.append(frechet_distance(a, b))
         limits.append(found.limit)
-        errors.append(found.stderr)
+        errors.append(found.error.stderr)
 
     assert found.values[-1] == pytest.approx(at_n[-1], rel=1e-9)
     assert abs(np.mean(limits) - truth) < 0.25 * (np.mean(at_n) - truth)
@@ -87,7 +87,7 @@ def test_a_statistic_without_bias_is_left_alone():
     x = rng().standard_normal(300)
     found = extrapolate(lambda rows: float(x[rows].mean()), 300, rng())
 
-    assert abs(found.limit - x.mean()) < 3 * found.stderr
+    assert abs(found.limit - x.mean()) < 3 * found.error.stderr
 
 
 def test_too_few_rows_are_refused():
