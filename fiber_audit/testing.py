@@ -9,13 +9,24 @@ A good sampler reaches the fiber *and* this law.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from .contracts import Extractor, Prediction, Prior, Problem
 from .schedule import FlowSchedule, Schedule, VPSchedule, over
+
+if TYPE_CHECKING:
+    from .check import (  # noqa: F401 (re-exported by __getattr__)
+        Violation,
+        check_dataset,
+        check_exporter,
+        check_extractor,
+        check_metric,
+        check_prior,
+        check_sampler,
+    )
 
 
 def linear_betas(steps: int = 1000, first: float = 1e-4, last: float = 0.02) -> VPSchedule:
@@ -137,3 +148,12 @@ def wasserstein_to_gaussian(samples: Tensor, mean: Tensor, covariance: Tensor) -
     cross = torch.linalg.eigvalsh(root @ fitted @ root).clamp(min=0).sqrt().sum()
     squared = (x.mean(0) - mean).square().sum() + fitted.trace() + covariance.trace() - 2 * cross
     return float(squared.clamp(min=0).sqrt())
+
+
+def __getattr__(name: str) -> Any:
+    """The contract checks of `fiber_audit.check`, which itself uses this module."""
+    if name.startswith("check_") or name == "Violation":
+        from . import check
+
+        return getattr(check, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,7 +6,7 @@ no proof: a check tries what has gone wrong before, on a few small inputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import UnknownName, suggestion
@@ -40,8 +40,10 @@ CHECKS: dict[str, Callable[..., list[Violation]]] = {
 }
 
 
-def check_component(kind: str, factory: Callable[..., Any]) -> list[Violation]:
-    """Make a component with its default options and check it.
+def check_component(
+    kind: str, factory: Callable[..., Any], options: Mapping[str, Any] | None = None
+) -> list[Violation]:
+    """Make a component, with its default options and these, and check it.
 
     A factory that raises is a violation called "make".
 
@@ -50,10 +52,11 @@ def check_component(kind: str, factory: Callable[..., Any]) -> list[Violation]:
     """
     if kind not in CHECKS:
         raise UnknownName(f"kind {kind!r}: it has no contract check. {suggestion(kind, CHECKS)}")
+    chosen = dict(options or {})
     try:
-        made = factory()
+        made = factory(**chosen)
     except Exception as error:  # plugins may raise anything; it is what we look for
         return [Violation("make", f"the factory raised {told(error)}")]
     if kind == "extractor":
-        return check_extractor(made, again=factory)
+        return check_extractor(made, again=lambda: factory(**chosen))
     return CHECKS[kind](made)

@@ -1,40 +1,15 @@
-"""Does a metric keep its contract? Tried on an audit of a Gaussian, unless another is given."""
+"""Does a metric keep its contract? Tried on a tiny audit, unless another is given."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-
-import torch
-from torch import Tensor
 
 from ..context import Context
-from ..contracts import Dataset, Measurement, Metric, Queries
-from ..rng import Noise
-from ..sampling import finish, unguided
-from ..testing import gaussian_problem
-from .violation import Checks, Violation, violations
-
-QUERIES, DRAWS = 6, 3
-
-
-@dataclass(frozen=True)
-class _Points(Dataset):
-    """Draws of the Gaussian prior as queries and reference."""
-
-    data: Tensor
-
-    @cached_property
-    def data_shape(self) -> tuple[int, ...]:  # type: ignore[override]
-        return tuple(self.data.shape[1:])
-
-    def queries(self) -> Queries:
-        return Queries(self.data, tuple(f"point-{i}" for i in range(len(self.data))))
-
-    def reference(self, n: int, generator: torch.Generator) -> Tensor:
-        return self.data[torch.randint(len(self.data), (n,), generator=generator)]
+from ..contracts import Measurement, Metric
+from .audits import image_audit, table_audit
+from .violation import Checks, Violation, told, violations
 
 
 @dataclass(frozen=True)
@@ -46,41 +21,20 @@ class Subject:
     found: Sequence[Measurement]
 
 
-def gaussian_context() -> Context:
-    """An audit of 6 queries x 3 unguided draws of a Gaussian with 8 numbers."""
-    problem = gaussian_problem(1)
-    rows = QUERIES * DRAWS
-    queries = unguided(problem.prior, Noise(range(rows, rows + QUERIES)))
-    states = unguided(problem.prior, Noise(range(rows)))
-    data = _Points(queries)
-    return Context(
-        audit="linear/gaussian/none",
-        extractor_name="linear",
-        prior_name="gaussian",
-        sampler_name="none",
-        extractor=problem.extractor,
-        prior=problem.prior,
-        dataset=data,
-        queries=data.queries(),
-        targets=problem.extractor.features(queries),
-        draws=finish(problem, states),
-        unguided=states,
-        named_extractor=lambda name: problem.extractor,
-    )
-
-
 def check_metric(metric: Metric, context: Context | None = None) -> list[Violation]:
     """What is wrong with a metric; an empty list where nothing is.
 
-    context: the audit to measure; give one for a metric that needs images or labels.
+    context: the audit to measure; by default one of tables, or else one of images.
     """
-    context = context or gaussian_context()
-    try:
-        found = metric.measure(context)
-    except Exception as error:  # whatever it is, the rest cannot be tried
-        message = f"measure() raised {type(error).__name__}: {error}"
-        return [Violation("call", message)]
-    return violations(CHECKS, Subject(metric, context, found))
+    errors = []
+    for audit in [context] if context else [table_audit(), image_audit()]:
+        try:
+            found = metric.measure(audit)
+        except Exception as error:  # whatever it is, the rest cannot be tried
+            errors.append(told(error))
+        else:
+            return violations(CHECKS, Subject(metric, audit, found))
+    return [Violation("call", f"measure() raised {' and for images '.join(errors)}")]
 
 
 def _headline(s: Subject) -> str | None:

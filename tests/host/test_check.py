@@ -442,7 +442,7 @@ def number(statistic="mean", value=1.0, **more):
 def test_a_good_metric_has_no_violation():
     found = [
         number(ci_low=0.5, ci_high=1.5),
-        number(query="point-0"),
+        number(query="row-0"),
         number("floor", None, message="n"),
     ]
 
@@ -452,7 +452,7 @@ def test_a_good_metric_has_no_violation():
 @pytest.mark.parametrize(
     ("found", "name"),
     [
-        ([number(query="point-0")], "headline"),
+        ([number(query="row-0")], "headline"),
         ([number("a"), number("b")], "headline"),
         ([number(), number()], "unique"),
         ([number(value=float("nan"))], "finite"),
