@@ -20,6 +20,7 @@ from .commands.merge import merge
 from .commands.report import report
 from .commands.run import run
 from .commands.shared import Exit, say
+from .commands.tune import tune
 from .errors import FiberAuditError, UsageError
 
 SIGINT_CODE = 130
@@ -32,6 +33,7 @@ app.command("check")(check)
 app.command("compare")(compare)
 app.command("export")(export)
 app.command("merge")(merge)
+app.command("tune")(tune)
 
 
 def _version(asked: bool) -> None:

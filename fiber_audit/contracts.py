@@ -245,6 +245,9 @@ class Dataset(ABC):
 class Exporter(ABC):
     """Writes a finished run for another tool."""
 
+    elsewhere: ClassVar[bool] = False
+    """True where it logs to a service of its own, so that a contract check does not try it."""
+
     @abstractmethod
     def export(self, records: pd.DataFrame, run: Path, out: Path) -> Sequence[Path]:
         """Write records (the frame of `fiber_audit.records`) to out; returns the files written.

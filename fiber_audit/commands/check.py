@@ -44,9 +44,8 @@ def check(
         if not as_json:
             typer.echo(f"{rows[-1]['status']:>8}  {label}")
             for v in rows[-1]["violations"]:
-                typer.echo(
-                    f"          {v if isinstance(v, str) else f'{v["name"]}: {v["message"]}'}"
-                )
+                line = v if isinstance(v, str) else f"{v['name']}: {v['message']}"
+                typer.echo(" " * 10 + line)
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     if name is None or name in catalogue.broken:

@@ -500,7 +500,7 @@ def test_a_bad_dataset_is_found_by_name(bad, name):
     assert name in names(check_dataset(bad))
 
 
-@pytest.mark.parametrize("name", sorted({*fiber_audit_exporters()} - {"mlflow", "trackio"}))
+@pytest.mark.parametrize("name", sorted(fiber_audit_exporters()))
 def test_our_exporters_keep_the_contract(name):
     assert check_exporter(fiber_audit_exporters()[name]()) == []
 
@@ -536,6 +536,13 @@ def test_a_bad_exporter_is_found_by_name(bad, name):
 def test_a_component_is_made_with_its_defaults_and_checked():
     assert check_component("extractor", Good) == []
     assert "digest-stable" in names(check_component("extractor", OtherEachTime))
+
+
+def test_an_exporter_that_logs_elsewhere_is_not_tried():
+    class Elsewhere(Writes):
+        elsewhere = True
+
+    assert check_exporter(Elsewhere(text=None)) == []
 
 
 def test_a_factory_that_raises_is_a_violation():

@@ -63,5 +63,5 @@ def test_cells_that_a_spreadsheet_would_run_are_neutralised(tmp_path, start):
 def test_another_csv_is_refused(tmp_path):
     path = tmp_path / "other.csv"
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(DataError, match="not a records.csv"):
+    with pytest.raises(DataError, match=r"not a records\.csv"):
         read_csv(path)

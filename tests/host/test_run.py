@@ -20,7 +20,7 @@ VOLATILE = ["run_id", "started_at", "seconds", "batch_size", "git_dirty", "git_s
 
 @pytest.fixture
 def go(toy_suite, toy_catalogue, tmp_path):
-    """Run the toy suite in this process: go("samplers.proj.strength=0.5", out="a", more="...")."""
+    """Run the toy suite in this process, with settings, another folder, more lines, a shard."""
 
     def call(*settings, out="run", more="", shard=(0, 1)):
         suite = read(str(toy_suite(more)), toy_catalogue, settings)

@@ -45,7 +45,7 @@ class Projecting(Sampler):
         x[:, :2] += self.strength * (problem.targets - x[:, :2])
         if self.diverge_at >= 0:
             x[self.diverge_at] = float("nan")
-        return finish(problem, x)
+        return finish(problem, x)  # strength 1 is on the fiber; more overshoots
 
 
 class MeanLoss(Metric):

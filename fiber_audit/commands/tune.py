@@ -1,0 +1,93 @@
+"""`fiber-audit tune`: find a sampler's strength."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import SuiteError, UnknownName, UsageError
+from .shared import Disable, Extra, Json, Settings, catalogue_of, disabled, say
+
+
+def tune(
+    sampler: Annotated[str, typer.Argument(help="a sampler of the suite, or of the catalogue")],
+    suite: Annotated[
+        str | None, typer.Option(help="where data, extractor, prior come from")
+    ] = None,
+    extractor: Annotated[str | None, typer.Option(help="default: the suite's first")] = None,
+    prior: Annotated[str | None, typer.Option(help="default: the suite's first")] = None,
+    option: Annotated[str | None, typer.Option(help="default: guidance or strength")] = None,
+    low: Annotated[float, typer.Option(min=1e-9, help="smallest value to try")] = 0.1,
+    high: Annotated[float, typer.Option(min=1e-9, help="largest value to try")] = 20.0,
+    goal: Annotated[
+        float | None, typer.Option(help="fidelity to reach (default: the knee)")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="budget: seconds of sampling")
+    ] = None,
+    evaluations: Annotated[
+        float | None, typer.Option(min=0, help="budget: evaluations of the prior, per draw")
+    ] = None,
+    trials: Annotated[int, typer.Option(min=1, help="budget: trials")] = 8,
+    out: Annotated[Path | None, typer.Option(help="folder of the trials' runs")] = None,
+    settings: Settings = [],
+    as_json: Json = False,
+    p: Disable = [],
+    plugin: Extra = [],
+) -> None:
+    """Find a sampler's strength on a few queries; shows the front and prints a TOML snippet."""
+    from ..suite import read
+
+    catalogue = catalogue_of(p, plugin)
+    if low >= high:
+        raise UsageError(f"--low {low} --high {high}: low must be below high.")
+    full = read(suite, catalogue, ["queries.n=8", "draws=2", *settings])
+    try:
+        used = catalogue.find(
+            "sampler", full.samplers[sampler].use if sampler in full.samplers else sampler
+        )
+    except UnknownName as error:
+        raise SuiteError([f"SAMPLER = {sampler!r}: {error}"]) from error
+
+    from .. import tune as tuning
+    from ..runner import Options
+
+    chosen = tuning.strength_of(used.qualified, catalogue, option)
+    narrow = tuning.narrowed(full, sampler, extractor, prior)
+    budget = tuning.Budget(seconds or math.inf, evaluations or math.inf, trials)
+    options = Options(out, disabled=disabled(p), extra=tuple(plugin))
+    found = []
+    for trial in tuning.tune(
+        narrow, catalogue, sampler, chosen, (low, high), budget, options, goal
+    ):
+        found.append(trial)
+        say(
+            f"{chosen} = {trial.value:.4g}: fidelity {trial.fidelity:.4g}, "
+            f"consistency {trial.consistency:.4g}, {trial.evaluations:.0f} evaluations, "
+            f"{trial.seconds:.2g} s per draw"
+        )
+    winner = tuning.best(found, goal)
+    if not math.isfinite(winner.fidelity):
+        raise UsageError(f"--low {low} --high {high}: every trial diverged; try smaller values.")
+    finite = [t for t in found if math.isfinite(t.fidelity)]
+    if as_json:
+        typer.echo(
+            json.dumps(
+                {
+                    "option": chosen,
+                    "best": asdict(winner),
+                    "front": [asdict(t) for t in tuning.front(finite)],
+                    "trials": [asdict(t) for t in finite],
+                }
+            )
+        )
+        return
+    say("front: " + ", ".join(f"{t.value:.4g}" for t in tuning.front(finite)))
+    typer.echo(
+        f"[samplers.{sampler}]\nuse = {json.dumps(used.qualified)}\n{chosen} = {winner.value:.4g}"
+    )

@@ -1,0 +1,100 @@
+import json
+import math
+import tomllib
+
+import pytest
+
+from fiber_audit.tune import Budget, Trial, best, front, values
+
+
+def trial(value, fidelity, consistency, seconds=1.0, evaluations=10.0):
+    return Trial(value, fidelity, consistency, evaluations, seconds)
+
+
+CURVE = [trial(v, 1 / v, 0.01 * v) for v in (1, 2, 4, 8, 16)]
+
+
+def test_only_trials_that_nothing_beats_are_on_the_front():
+    bad = trial(32, 0.5, 0.9)
+
+    assert front([*CURVE, bad]) == CURVE
+    assert front(CURVE[:1]) == CURVE[:1]
+
+
+def test_with_a_goal_the_most_consistent_that_reaches_it_wins():
+    assert best(CURVE, goal=0.26).value == 4
+    assert best(CURVE, goal=1e-9).value == 16
+
+
+def test_the_search_brackets_first_and_then_closes_in_on_the_best():
+    found = []
+    for _ in range(12):
+        v = values(0.5, 50, found, goal=0.1)  # fidelity 1 / v reaches 0.1 at v = 10
+        found.append(trial(v, 1 / v, 0.01 * v))
+
+    assert {0.5, 50} <= {round(t.value, 6) for t in found}
+    assert 10 <= best(found, goal=0.1).value < 11.5
+    assert len({t.value for t in found}) == 12
+
+
+@pytest.mark.parametrize(
+    ("budget", "allowed"),
+    [(Budget(seconds=9), 2), (Budget(evaluations=35), 3), (Budget(trials=5), 5)],
+)
+def test_a_budget_is_not_passed(budget, allowed):
+    made = []
+    while budget.allows_another(made, draws=4):
+        made.append(trial(len(made) + 1, 1, 1))
+
+    assert len(made) == allowed
+
+
+CONSISTENCY = """
+from fiber_audit import hookimpl
+from fiber_audit.contracts import Measurement, Metric
+
+class Spread(Metric):
+    axis, better, unit = "consistency", "lower", ""
+    def measure(self, context):
+        far = (context.draws.data - context.unguided).square().mean().item()
+        return [Measurement("spread", "mean", far, 5, "", "consistency", "lower")]
+
+@hookimpl
+def fiber_audit_metrics():
+    return {"spread": Spread}
+"""
+
+
+def test_the_command_prints_a_snippet_that_a_suite_can_hold(command, toy_suite, tmp_path):
+    (tmp_path / "spread.py").write_text(CONSISTENCY)
+    text = toy_suite().read_text().replace('["toy_loss"]', '["toy_loss", "spread"]')
+    (tmp_path / "toy.toml").write_text(text)
+    common = ["tune", "proj", "--suite", "toy.toml", "--plugin", "spread.py", "--low", "0.25",
+              "--high", "2", "--goal", "0.2", "--trials", "6"]  # fmt: skip
+    done = command(*common)
+    data = json.loads(command(*common, "--json").stdout)
+
+    assert done.returncode == 0, done.stderr
+    snippet = tomllib.loads(done.stdout)["samplers"]["proj"]
+    assert snippet["use"] == "toy/toy-projecting"
+    assert snippet["strength"] == pytest.approx(data["best"]["value"], rel=1e-3)
+    assert data["best"]["fidelity"] <= 0.2
+    assert all(math.isfinite(t["consistency"]) for t in data["front"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["nobody"], "SAMPLER = 'nobody'"),
+        (["proj", "--option", "strenth"], "Did you mean 'strength'"),
+        (["proj", "--low", "3", "--high", "2"], "low must be below high"),
+        (["proj", "--extractor", "x"], "--extractor 'x'"),
+        (["proj"], "none has the axis 'consistency'"),
+    ],
+)
+def test_wrong_requests_are_one_sentence(command, toy_suite, arguments, part):
+    done = command("tune", *arguments, "--suite", str(toy_suite()))
+
+    assert done.returncode == 4
+    assert part in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
