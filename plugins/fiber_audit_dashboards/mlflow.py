@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from fiber_audit.contracts import Exporter
 from fiber_audit.errors import UsageError
@@ -27,6 +27,7 @@ class MLflow(Exporter):
     experiment: its name; empty is the suite's.
     """
 
+    elsewhere: ClassVar[bool] = True
     tracking_uri: str = ""
     experiment: str = ""
 

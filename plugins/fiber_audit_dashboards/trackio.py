@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from fiber_audit.contracts import Exporter
 from fiber_audit.errors import UsageError
@@ -26,6 +26,7 @@ class Trackio(Exporter):
     order are drawn in theirs. project: its name; empty is ``fiber-audit``.
     """
 
+    elsewhere: ClassVar[bool] = True
     project: str = "fiber-audit"
 
     def export(self, records: pd.DataFrame, run: Path, out: Path) -> Sequence[Path]:
