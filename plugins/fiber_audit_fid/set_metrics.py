@@ -179,8 +179,8 @@ class KernelDistance(SetMetric):
     better: Better = "lower"
 
     def score(self, draws: Array, real: Array) -> float:
-        """KID of one slot; subsets only above 1000 rows."""
-        return kernel_distance(draws, real).mean
+        """KID of one slot; row i is the draw of query i, so pairs are left out."""
+        return kernel_distance(draws, real, paired=True).mean
 
 
 class GaussianKernelDistance(SetMetric):

@@ -52,6 +52,29 @@ def test_kid_of_one_law_is_zero_on_average_at_any_n():
         assert abs(np.mean(values)) < 3 * np.std(values) / 200**0.5
 
 
+def test_pairs_that_belong_together_do_not_bias_kid():
+    """A draw of each query's own: the sets share a law, but not independently."""
+    plain, paired = [], []
+    for s in range(200):
+        a = normal(20, seed=s)
+        b = a + 0.1 * normal(20, seed=1000 + s)
+        plain.append(kernel_distance(a, b).mean)
+        paired.append(kernel_distance(a, b, paired=True).mean)
+
+    assert np.mean(plain) < -0.5
+    assert abs(np.mean(paired)) < 0.02
+
+
+def test_kid_with_and_without_pairs_agrees_on_independent_sets():
+    a, b = normal(400), normal(400, seed=1) + 0.5
+
+    assert kernel_distance(a, b, paired=True).mean == pytest.approx(
+        kernel_distance(a, b).mean, rel=0.1
+    )
+    with pytest.raises(UsageError, match="pairs need as many of each"):
+        kernel_distance(a, b[:9], paired=True)
+
+
 def test_small_sets_are_compared_whole_and_once():
     found = kernel_distance(normal(20), normal(20, seed=1))
 

@@ -1,0 +1,65 @@
+"""The shipped suites: valid, honest without weights, and the known blind spot is found."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from fiber_audit_fid.blind_spot_metric import blind_spot_matrix
+
+from fiber_audit import runner
+from fiber_audit.plugins import Catalogue
+from fiber_audit.suite import read
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalogue:
+    return Catalogue.load()
+
+
+@pytest.mark.parametrize("name", ["fid-color-mnist", "fid-inception"])
+def test_the_shipped_suites_are_valid(name, catalogue):
+    assert read(name, catalogue).name == name
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("extractors.tf.resize='cubic'", "tf1"),
+        ("extractors.tf.layer='2049'", "2048"),
+        ("extractors.tf.seed=-1", "greater than or equal to 0"),
+        ("extractors.tf.antialias=true", "no such option"),
+    ],
+)
+def test_a_wrong_option_is_refused_before_anything_runs(setting, said, catalogue):
+    with pytest.raises(ValueError, match=said):
+        read("fid-inception", catalogue, [setting])
+
+
+def test_without_weights_every_row_is_skipped_and_says_which_file_goes_where(
+    catalogue, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    suite = read("fid-inception", catalogue, ["queries.n=2", "unguided_steps=2"])
+    records = runner.run(suite, catalogue, runner.Options(out=tmp_path / "run")).records
+
+    assert (records["status"] == "skipped").all()
+    assert records["value"].isna().all()
+    for file in ("weights-inception-2015-12-05-6726825d.pth", "inception_v3_google-0cc3c7bd.pth"):
+        assert records["message"].str.contains(f"put {file} into {tmp_path}/hub").any()
+
+
+@pytest.mark.slow
+def test_one_classifier_hides_from_itself_what_its_twin_sees(catalogue, tmp_path):
+    suite = read("fid-color-mnist", catalogue, ["queries.n=64"])
+    run = runner.run(suite, catalogue, runner.Options(out=tmp_path / "run"))
+    table = blind_spot_matrix(run.records)
+
+    assert {verdict.status for verdict in run.verdicts} == {"pass"}
+    for guided_by in suite.extractors:
+        row = table.loc[f"{guided_by}/latent/ndtm"]
+        assert row.idxmin() == guided_by
+    scores = run.records[
+        (run.records["metric"] == "blind_spot_score") & (run.records["statistic"] == "mean")
+    ]
+    assert (scores["ci_low"] > 0).all()
+    assert scores["message"].str.contains("it hides").all()
