@@ -59,12 +59,8 @@ def test_a_sampler_that_projects_has_no_fiber_loss_and_one_that_does_not_has_som
 @pytest.mark.parametrize("setting", ["batch_size=1", "batch_size=4", "executor.workers=2"])
 def test_results_do_not_depend_on_batch_size_or_workers(go, setting):
     base = go("samplers.proj.strength=0.3", out="a").records
-    other = go(
-        "samplers.proj.strength=0.3",
-        setting,
-        "batch_size=4" if "work" in setting else setting,
-        out="b",
-    ).records  # noqa: E501
+    small = "batch_size=4" if "workers" in setting else setting
+    other = go("samplers.proj.strength=0.3", setting, small, out="b").records
 
     pd.testing.assert_frame_equal(comparable(base), comparable(other), rtol=1e-5)
 
