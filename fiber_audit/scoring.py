@@ -62,7 +62,7 @@ def cells(
         )
         return failed_cells(components, audit, "error", str(error), cost)
     context = _context(components, audit, drawn, null)
-    picture = _gallery(context)
+    picture = _gallery(components, context)
     count = len(components.suite.metrics)
     return [_measured(components, context, audit, i, cost, picture) for i in range(count)]
 
@@ -77,7 +77,7 @@ def gallery(
     drawn, null = store.load(audit, plan[audit]), store.load(reference, plan[reference])
     if drawn is None or null is None or not (drawn["finite"].all() and null["finite"].all()):
         return None
-    return _gallery(_context(components, audit, drawn, null))
+    return _gallery(components, _context(components, audit, drawn, null))
 
 
 def _context(components: Components, audit: Audit, drawn: Arrays, null: Arrays) -> Context:
@@ -129,10 +129,23 @@ def _measured(
     return Cell(audit, index, found, cost=cost, gallery=picture)
 
 
-def _gallery(context: Context) -> Gallery:
+def _gallery(components: Components, context: Context) -> Gallery:
     from .report.gallery import gallery_of
 
-    return gallery_of(context)
+    return gallery_of(context, suspected=_suspected(components, context))
+
+
+def _suspected(components: Components, context: Context) -> list[torch.Tensor]:
+    """What the suite's metrics suspect; one that cannot say has its reason in its own cell."""
+    found = []
+    for index in range(len(components.suite.metrics)):
+        try:
+            flags = components.metric(index).suspicious(context)
+        except Exception:  # plugins may raise anything; a flag is not worth an audit
+            continue
+        if flags is not None:
+            found.append(flags)
+    return found
 
 
 def rows_of(

@@ -15,13 +15,14 @@ def fiber_audit_samplers() -> dict[str, Factory]:
 def _moment_matched(
     *,
     steps: Count = 24,
-    iterations: Count = 16,
+    iterations: Count = 12,
     linearisations: Count = 2,
+    polish: Count = 20,
     power: Positive = 1.5,
     order: Count = 2,
     eta: Fraction = 0.0,
-    damping: NonNegative = 1e-3,
-    tolerance: Positive = 0.03,
+    damping: NonNegative = 1e-2,
+    tolerance: Positive = 0.003,
     strength: Fraction = 1.0,
 ) -> Sampler:
     from .moment_matched import MomentMatched
@@ -30,6 +31,7 @@ def _moment_matched(
         steps=steps,
         iterations=iterations,
         linearisations=linearisations,
+        polish=polish,
         power=power,
         order=order,
         eta=eta,

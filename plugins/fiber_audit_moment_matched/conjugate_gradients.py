@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 class Solution(NamedTuple):
-    """W (n, k) with A w = b; the image B w, summed on the way; |A w - b| (n,); iterations (n,)."""
+    """W (n, k) with A w = b; the image B w, summed on the way; |A w - b| and iterations, (n,)."""
 
     w: Tensor
     image: Tensor
@@ -22,8 +22,8 @@ class Solution(NamedTuple):
     iterations: Tensor
 
 
-Operator = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""(p, active rows) -> (A p, B p): A p is (n, k); B p, of any shape, is a by-product of A p."""
+Operator = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""P -> (A p, B p): A p is (n, k); B p, of any shape, is a by-product of A p."""
 
 
 def solve(
@@ -44,7 +44,7 @@ def solve(
     for _ in range(iterations):
         if not active.any():
             break
-        a_p, b_p = operator(p, active)
+        a_p, b_p = operator(p)
         pp = p.square().sum(1)
         curvature = (p * a_p).sum(1)
         if shift is None:
@@ -62,6 +62,6 @@ def solve(
         p = r + torch.where(active, rr_next / rr.clamp(min=1e-30), 0.0)[:, None] * p
         rr = torch.where(active, rr_next, rr)
     if image is None:
-        _, b_p = operator(p, active)
+        _, b_p = operator(p)
         image = torch.zeros_like(b_p)
     return Solution(w, image, r.norm(dim=1), used)
