@@ -172,7 +172,7 @@ class Sampler(ABC):
 class Measurement:
     """One number with its uncertainty.
 
-    statistic says which number of the metric it is (mean, median, null, ceiling, floor, ...).
+    statistic says which number of the metric it is (mean, median, random_pairs, ceiling, ...).
     query is the query's id for a per-query value, None for a pooled one.
     n counts what the value rests on (queries, or draws: the metric's docstring says which).
     stderr, ci_low and ci_high are None where no uncertainty is defined. value is None where the

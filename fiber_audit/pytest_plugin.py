@@ -84,7 +84,7 @@ def pytest_collection_modifyitems(
             titles = [condition.title for condition in audits.conditions(name)]
         except FiberAuditError as error:
             raise pytest.UsageError(*str(error).splitlines()) from error
-        suite = Suite.from_parent(session, name=name)
+        suite = Suite.from_parent(session, name=name, nodeid=name)
         found = [FINISHES, *dict.fromkeys(titles)]
         items += [Test.from_parent(suite, name=title, audits=audits) for title in found]
 

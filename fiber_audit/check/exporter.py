@@ -34,7 +34,7 @@ def example_records() -> pd.DataFrame:
     return frame(
         [
             {**common, "statistic": "mean", "value": 0.1, "n": 8, "status": "ok", **interval},
-            {**common, "statistic": "null", "value": 1 / 3, "n": 8, "status": "ok"},
+            {**common, "statistic": "random_pairs", "value": 1 / 3, "n": 8, "status": "ok"},
             {**common, "statistic": "floor", "status": "skipped", "message": "too few draws"},
         ]
     )

@@ -33,7 +33,7 @@ def sum_of_squares(loss: np.ndarray, d: int) -> np.ndarray:
 class FiberLossRMS(Metric):
     """`fiber_loss_rms`: RMS feature distance of draws to their targets, in units of the features.
 
-    Statistics: mean (also per query) and median of the draws; and for scale null (random pairs of
+    Statistics: mean (also per query) and median of the draws; and for scale random_pairs (pairs of
     queries), ceiling, unguided and, for lossy priors, reconstruction_gap: see
     `FiberLossRelative`. n counts draws, pairs or queries; uncertainty is over queries.
     """
@@ -80,9 +80,9 @@ class FiberLossRMS(Metric):
     def _null(self, context: Context) -> Measurement:
         if len(context.queries) < 2:
             why = "one query has no random pairs; use two or more"
-            return undefined(self, self.name, "null", why)
+            return undefined(self, self.name, "random_pairs", why)
         return self._pooled(
-            context, "null", self.convert(context.null.numpy(), context.targets.shape[1])
+            context, "random_pairs", self.convert(context.null.numpy(), context.targets.shape[1])
         )
 
 

@@ -27,7 +27,7 @@ class FiberLossRelative(Metric):
     Statistics, pooled; uncertainty by bootstrap over queries; n counts draws, pairs or queries:
 
         mean, median         of the draws; the mean is the headline
-        null                 the unit itself, in features
+        random_pairs         the unit itself, in features
         ceiling              the queries after a jitter of 1 % and 8 bits: no draw need be closer
         unguided             the prior's own draws: what ignoring the target gives
         reconstruction_gap   the queries through encode and decode, where the prior is lossy: if
@@ -65,7 +65,9 @@ class FiberLossRelative(Metric):
         found = [
             scaled("mean", loss),
             scaled("median", loss, np.median),
-            measured(self, name, "null", null, seed=context.seed, n=q * (q - 1), unit="feature"),
+            measured(
+                self, name, "random_pairs", null, seed=context.seed, n=q * (q - 1), unit="feature"
+            ),
             scaled("ceiling", context.ceiling.numpy()),
             scaled("unguided", unguided.numpy()),
         ]

@@ -49,14 +49,14 @@ def run_pytest(pytester, monkeypatch):
     def run(*arguments, suite=SUITE + CONDITIONS, apart=False):
         pytester.makefile(".toml", suite=suite)
         call = pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess
-        plugin = ["-p", "fiber_audit.pytest_plugin", "--fiber-audit-plugin", str(TOY)]
+        plugin = ["-p", "fiber_audit.pytest_plugin", f"--fiber-audit-plugin={TOY}"]
         return call("-p", "no:cacheprovider", "-rs", *plugin, *arguments)
 
     return run
 
 
 def test_every_condition_is_a_test_and_failures_tell_value_bound_and_report(run_pytest):
-    result = run_pytest("--fiber-audit", "suite.toml", "-v")
+    result = run_pytest("--fiber-audit=suite.toml", "-v")
 
     result.assert_outcomes(passed=3, failed=2)
     result.stdout.fnmatch_lines(
@@ -79,16 +79,16 @@ def test_every_condition_is_a_test_and_failures_tell_value_bound_and_report(run_
 
 
 def test_warnings_fail_where_it_is_asked_for(run_pytest):
-    result = run_pytest(
-        "--fiber-audit", "suite.toml", "--fiber-audit-fail-on", "warn", "-k", "soft"
-    )
+    asked = ["--fiber-audit-fail-on=warn", "-k", "soft"]
+
+    result = run_pytest("--fiber-audit=suite.toml", *asked)
 
     result.assert_outcomes(failed=1, deselected=4)
 
 
 def test_what_is_not_decided_is_skipped_with_the_n_that_would(run_pytest, pytester):
     probe = SUITE + '[[conditions]]\nmetric = "toy_loss"\nmax = 1e-9\n'
-    run_pytest("--fiber-audit", "suite.toml", suite=probe)
+    run_pytest("--fiber-audit=suite.toml", suite=probe)
     from fiber_audit.records import read_csv
 
     (path,) = pytester.path.glob("runs/*/records.csv")
@@ -96,7 +96,7 @@ def test_what_is_not_decided_is_skipped_with_the_n_that_would(run_pytest, pytest
     value = records[records["statistic"] == "mean"]["value"].iloc[0]
     close = SUITE + f'[[conditions]]\nmetric = "toy_loss"\nmax = {value * 1.001}\n'
 
-    result = run_pytest("--fiber-audit", "suite.toml", suite=close)
+    result = run_pytest("--fiber-audit=suite.toml", suite=close)
 
     result.assert_outcomes(passed=1, skipped=1)
     result.stdout.fnmatch_lines(["SKIPPED*inconclusive: *n = * would*"])
@@ -104,7 +104,7 @@ def test_what_is_not_decided_is_skipped_with_the_n_that_would(run_pytest, pytest
 
 def test_a_cell_that_fails_fails_its_test_with_the_message(run_pytest):
     result = run_pytest(
-        "--fiber-audit", "suite.toml", "--fiber-audit-set", "samplers.proj.crash=true", suite=SUITE
+        "--fiber-audit=suite.toml", "--fiber-audit-set", "samplers.proj.crash=true", suite=SUITE
     )
 
     result.assert_outcomes(failed=1)
@@ -112,7 +112,7 @@ def test_a_cell_that_fails_fails_its_test_with_the_message(run_pytest):
 
 
 def test_a_mistake_in_the_suite_is_a_usage_error_with_its_path(run_pytest):
-    result = run_pytest("--fiber-audit", "suite.toml", suite=SUITE + "[[conditions]]\nmax = 1\n")
+    result = run_pytest("--fiber-audit=suite.toml", suite=SUITE + "[[conditions]]\nmax = 1\n")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*conditions[[]0]: it names no metric*"])

@@ -212,7 +212,7 @@ def test_a_run_whose_audits_were_all_skipped_says_so(page):
 
 def test_the_table_shows_the_mean_or_else_the_only_pooled_row(page):
     rows = [
-        row(metric="loss", value=0.123), row(metric="loss", value=9.87, statistic="null"),
+        row(metric="loss", value=0.123), row(metric="loss", value=9.87, statistic="random_pairs"),
         row(metric="loss", value=8.76, query="digit-0"),
         row(metric="distance", value=0.456, statistic="squared"),
         row(metric="many", value=0.789, statistic="a"),
