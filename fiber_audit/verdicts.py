@@ -47,7 +47,10 @@ def marked(records: pd.DataFrame, verdicts: Sequence[Verdict]) -> pd.DataFrame:
             judged.setdefault(verdict.row, []).append(verdict)
     for row, found in judged.items():
         out.loc[row, "condition"] = "; ".join(dict.fromkeys(v.condition.title for v in found))
-        out.loc[row, "status"] = worst(v.status for v in found)
+        status = worst(v.status for v in found)
+        out.loc[row, "status"] = status
+        if status != "pass" and pd.isna(out.loc[row, "message"]):
+            out.loc[row, "message"] = next(v.message for v in found if v.status == status)
     orphans = [v for v in verdicts if v.row is None]
     if not orphans:
         return out

@@ -6,9 +6,6 @@ import traceback
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from .components import Components
 from .contracts import Draws, Problem
@@ -47,8 +44,9 @@ class Work:
         """Draw, and leave the draws in the run directory; an error costs this block only."""
         try:
             components = _components(self)
-            with Meter(*_parts(components, block)) as cost:
-                draws = _draw(components, block)
+            problem = _problem(components, block)  # targets are not a cost of the draws
+            with Meter(problem.prior, problem.extractor) as cost:
+                draws = _draw(components, block, problem)
             Store(self.run).save(block, draws, cost)
         except WeightsError as error:
             return Outcome(block.audit.name, 0, "skipped", str(error))
@@ -68,23 +66,20 @@ def _components(work: Work) -> Components:
     return Components(parse(json.loads(work.suite_json), catalogue), catalogue)
 
 
-def _parts(components: Components, block: Block) -> tuple[Any, Any]:
-    audit = block.audit
-    extractor = components.extractor(audit.extractor) if audit.guided else None
-    return components.prior(audit.prior), extractor
-
-
-def _draw(components: Components, block: Block) -> Draws:
+def _problem(components: Components, block: Block) -> Problem:
     suite, audit = components.suite, block.audit
-    prior = components.prior(audit.prior)
-    noise = Noise([unit.seed for unit in block.units])
     rows = [unit.query for unit in block.units]
+    prior = components.prior(audit.prior)
     queries = components.queries.data[rows].to(suite.device)
     if not audit.guided:
-        nothing = torch.zeros(len(queries), 0)
-        null = Problem(None, prior, queries, nothing)  # type: ignore[arg-type]
-        return finish(null, unguided(prior, noise, suite.unguided_steps))
-    extractor = components.extractor(audit.extractor)
+        nothing = queries.new_zeros(len(queries), 0)
+        return Problem(None, prior, queries, nothing)  # type: ignore[arg-type]
     targets = components.targets(audit.extractor, audit.prior)[rows].to(suite.device)
-    sampler = components.sampler(audit.sampler)
-    return sampler.sample(Problem(extractor, prior, queries, targets), noise)
+    return Problem(components.extractor(audit.extractor), prior, queries, targets)
+
+
+def _draw(components: Components, block: Block, problem: Problem) -> Draws:
+    noise = Noise([unit.seed for unit in block.units])
+    if not block.audit.guided:
+        return finish(problem, unguided(problem.prior, noise, components.suite.unguided_steps))
+    return components.sampler(block.audit.sampler).sample(problem, noise)
