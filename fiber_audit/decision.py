@@ -17,6 +17,9 @@ Status = Literal["pass", "warn", "fail", "inconclusive", "error", "skipped"]
 FailOn = Literal["fail", "warn", "inconclusive"]
 WORST_FIRST: tuple[Status, ...] = ("error", "fail", "warn", "inconclusive", "skipped", "pass")
 
+HOPELESS = 1e6
+"""An interval that many times too wide is not decided by more of the same."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -64,7 +67,8 @@ def needed(seen: Interval, low: float, high: float) -> int | None:
         ratios = [_ratio(above, low - seen.value)]
     else:
         ratios = [_ratio(above, high - seen.value), _ratio(below, seen.value - low)]
-    n = seen.n * max(ratios) ** 2
+    ratio = max(ratios)
+    n = seen.n * ratio * ratio if ratio < HOPELESS else math.inf
     return max(math.ceil(n), seen.n + 1) if math.isfinite(n) else None
 
 
