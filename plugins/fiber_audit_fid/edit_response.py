@@ -102,7 +102,7 @@ class EditResponse(Metric):
     def _measurement(self, edit: str, found: Estimated | None, n: int, message: str) -> Measurement:
         moved = found or Estimated(math.nan)
         return Measurement(
-            self.name,
+            f"{self.name}:{self.extractor}" if self.extractor else self.name,
             edit,
             None if found is None else moved.value,
             n,

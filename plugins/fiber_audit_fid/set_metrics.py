@@ -28,7 +28,7 @@ from .frechet import frechet_distance
 from .kernel import gaussian_kernel_distance, kernel_distance
 from .moments import Array, matrix
 from .neighbours import density_coverage, precision_recall
-from .sampling_error import SamplingError, extrapolate, jackknife
+from .sampling_error import SamplingError, Statistic, extrapolate, jackknife
 
 
 class SetMetric(Metric):
@@ -46,6 +46,11 @@ class SetMetric(Metric):
         against: the queries themselves, or fresh samples of the data set.
         """
         self.extractor, self.against = extractor, against
+
+    @property
+    def label(self) -> str:
+        """The metric of the rows: "frechet_distance", or "frechet_distance:NAME" by another eye."""
+        return f"{self.name}:{self.extractor}" if self.extractor else self.name
 
     @abstractmethod
     def score(self, draws: Array, real: Array) -> float:
@@ -84,17 +89,13 @@ class SetMetric(Metric):
         self, context: Context, statistic: str, draws: Array, real: Array
     ) -> Measurement:
         n = len(real)
-
-        def mean_over_slots(rows: Array) -> float:
-            slots = range(draws.shape[1])
-            return float(np.mean([self.score(draws[rows, j], real[rows]) for j in slots]))
-
+        mean_over_slots = self._mean_over_slots(draws, real)
         value = mean_over_slots(np.arange(n))
         error = None
         if n - -(-n // min(n, 20)) >= self.smallest:  # the jackknife deletes a group at a time
             error = jackknife(mean_over_slots, n, rng(context, f"{self.name} {statistic}"))
         return Measurement(
-            metric=self.name,
+            metric=self.label,
             statistic=statistic,
             value=value,
             n=n,
@@ -106,6 +107,13 @@ class SetMetric(Metric):
             ci_high=min(error.ci_high, self.high) if error else None,
             message=f"in features of {self.extractor or context.extractor_name}",
         )
+
+    def _mean_over_slots(self, draws: Array, real: Array) -> Statistic:
+        def statistic(rows: Array) -> float:
+            slots = range(draws.shape[1])
+            return float(np.mean([self.score(draws[rows, j], real[rows]) for j in slots]))
+
+        return statistic
 
     def _features(self, context: Context, data: Tensor) -> Array:
         if self.extractor and self.extractor != context.extractor_name:
@@ -144,11 +152,7 @@ class FrechetDistance(SetMetric):
         if n < 32:
             message = f"{n} queries: the extrapolation to infinite n starts at 32"
             return [self._limit(n, None, None, message)]
-
-        def mean_over_slots(rows: Array) -> float:
-            slots = range(draws.shape[1])
-            return float(np.mean([self.score(draws[rows, j], real[rows]) for j in slots]))
-
+        mean_over_slots = self._mean_over_slots(draws, real)
         found = extrapolate(mean_over_slots, n, rng(context, "limit"), points=6, repeats=2)
         message = f"the bias at this n is about {found.slope / n:.3g}"
         return [self._limit(n, found.limit, found.error, message)]
@@ -157,7 +161,7 @@ class FrechetDistance(SetMetric):
         self, n: int, value: float | None, error: SamplingError | None, message: str
     ) -> Measurement:
         return Measurement(
-            self.name,
+            self.label,
             "limit",
             value,
             n,

@@ -117,9 +117,9 @@ def test_the_gradient_is_the_slope_of_the_float_path():
     assert float((up - down) / 2e-5) == pytest.approx(float((gradient * direction).sum()), rel=1e-3)
 
 
-def test_with_three_pools_changed_the_torchvision_graph_is_the_tf_graph(tf, vision, monkeypatch):
+def test_with_its_pools_changed_the_torchvision_graph_is_the_tf_graph(tf, monkeypatch):
     """Same weights, same input: what is left of the difference is the pools, and nothing else."""
-    tf_blocks, network = tf.network.blocks, vision.network.inception
+    tf_blocks = tf.network.blocks
     names = [name for name, _ in tf_blocks.named_children() if "ool" not in name and name != "flat"]
     state = {
         f"{name}.{key}": value
@@ -148,7 +148,6 @@ def test_with_three_pools_changed_the_torchvision_graph_is_the_tf_graph(tf, visi
     assert relative(plain, wanted) > 0.05
     assert relative(same, wanted) < 1e-5
     assert len(calls) == 9
-    assert network is not twin
 
 
 def test_the_tf_network_has_1008_classes_and_torchvisions_1000():
