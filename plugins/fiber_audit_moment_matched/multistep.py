@@ -19,7 +19,7 @@ def second_order_step(
 
     before: time and x0 of the step before. s must not be 0. Source: Lu et al., 2022, algorithm 2.
 
-    >>> from fiber_audit import FlowSchedule
+    >>> import torch; from fiber_audit import FlowSchedule
     >>> x, x0, r, t, s = torch.ones(1, 1), torch.zeros(1, 1), *torch.tensor([0.9, 0.8, 0.4])
     >>> second_order_step(FlowSchedule(), x, x0, (r, x0), t, s)   # x0 is constant: exact
     tensor([[0.5000]])
