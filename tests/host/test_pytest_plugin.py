@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from fiber_audit.records import read_csv
+from fiber_audit.runner import Options, run
+from fiber_audit.suite import read
+
 pytest_plugins = ["pytester"]
 
 TOY = Path(__file__).parent / "toy.py"
@@ -40,19 +44,27 @@ max = 1
 """
 
 
+@pytest.fixture(scope="module")
+def _warm(toy_catalogue, tmp_path_factory):
+    """Import all that a run imports: what is imported inside pytester is dropped after it."""
+    path = tmp_path_factory.mktemp("warm")
+    (path / "suite.toml").write_text(SUITE)
+    run(read(str(path / "suite.toml"), toy_catalogue), toy_catalogue, Options(out=path / "run"))
+
+
 @pytest.fixture
-def run_pytest(pytester, monkeypatch):
+def run_pytest(_warm, pytester, monkeypatch):
     """Write the suite and run pytest with the plugin and nothing else; in_process or not."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
 
-    def run(*arguments, suite=SUITE + CONDITIONS, apart=False):
+    def call_pytest(*arguments, suite=SUITE + CONDITIONS, apart=False):
         pytester.makefile(".toml", suite=suite)
         call = pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess
         plugin = ["-p", "fiber_audit.pytest_plugin", f"--fiber-audit-plugin={TOY}"]
         return call("-p", "no:cacheprovider", "-rs", *plugin, *arguments)
 
-    return run
+    return call_pytest
 
 
 def test_every_condition_is_a_test_and_failures_tell_value_bound_and_report(run_pytest):
@@ -70,7 +82,7 @@ def test_every_condition_is_a_test_and_failures_tell_value_bound_and_report(run_
     )
     result.stdout.fnmatch_lines(
         [
-            "toy_loss <= 1e-09: two/gauss/proj has * [[]*, *], n = *, which violates max 1e-09.",
+            "toy_loss <= 1e-09: two/gauss/proj has * [[]*, *] feature, n = *violates max 1e-09.",
             "pictures: runs/toy-*/report.html",
         ]
     )
@@ -89,8 +101,6 @@ def test_warnings_fail_where_it_is_asked_for(run_pytest):
 def test_what_is_not_decided_is_skipped_with_the_n_that_would(run_pytest, pytester):
     probe = SUITE + '[[conditions]]\nmetric = "toy_loss"\nmax = 1e-9\n'
     run_pytest("--fiber-audit=suite.toml", suite=probe)
-    from fiber_audit.records import read_csv
-
     (path,) = pytester.path.glob("runs/*/records.csv")
     records = read_csv(path)
     value = records[records["statistic"] == "mean"]["value"].iloc[0]
@@ -122,7 +132,7 @@ def test_the_fixture_runs_a_suite_once_and_asserts(run_pytest, pytester):
     pytester.makepyfile(
         """
         from fiber_audit.conditions import Condition
-        from fiber_audit.testing import LinearExtractor
+        from fiber_audit.check.audits import Rows
         import torch
 
         def test_holds(fiber_audit):
@@ -135,19 +145,17 @@ def test_the_fixture_runs_a_suite_once_and_asserts(run_pytest, pytester):
             fiber_audit.assert_holds(run, Condition("toy_loss", max=1e-9))
 
         def test_contract(fiber_audit):
-            fiber_audit.assert_keeps_contract("extractor", LinearExtractor(torch.eye(3)))
+            fiber_audit.assert_keeps_contract("dataset", Rows(torch.zeros(2, 3)))
 
         def test_broken_contract(fiber_audit):
-            extractor = LinearExtractor(torch.eye(3))
-            extractor.feature_size = 4
-            fiber_audit.assert_keeps_contract("extractor", extractor)
+            fiber_audit.assert_keeps_contract("dataset", Rows(torch.full((2, 1, 1, 1), 255.0)))
         """
     )
 
     result = run_pytest()
 
     result.assert_outcomes(passed=2, failed=2)
-    result.stdout.fnmatch_lines(["E *shape: features are (4, 3), not (4, 4)*"])
+    result.stdout.fnmatch_lines(["E *range: images are in [[]255, 255]; data space is [[]0, 1]*"])
 
 
 def test_the_plugin_loads_no_torch_unless_asked_for(run_pytest, pytester):

@@ -10,9 +10,11 @@ import tomllib
 
 import pytest
 
+from fiber_audit.check import check_component
 from fiber_audit.errors import UnknownName, UsageError
 from fiber_audit.hookspecs import GROUP
 from fiber_audit.plugins import KINDS as COMPONENT_KINDS
+from fiber_audit.plugins import Catalogue
 from fiber_audit.scaffold import KINDS, create_project
 
 FIBER_AUDIT = [sys.executable, "-c", "from fiber_audit.cli import main; main()"]
@@ -81,9 +83,20 @@ def install(tmp_path):
     return call
 
 
-@pytest.mark.parametrize(
-    "kind", ["extractor", *(pytest.param(k, marks=pytest.mark.slow) for k in KINDS[1:])]
-)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_project_offers_one_component_that_keeps_its_contract(kind, tmp_path, monkeypatch):
+    folder = create_project(f"new-{kind}", kind, tmp_path)
+    monkeypatch.syspath_prepend(folder)
+
+    catalogue = Catalogue.load(extra=[f"fiber_audit_new_{kind}"], autoload=False)
+
+    (component,) = catalogue
+    assert (component.kind, component.name) == (kind, f"new-{kind}")
+    assert check_component(kind, component.factory) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_new_project_installs_passes_its_tests_and_keeps_its_contract(kind, tmp_path, install):
     began = time.monotonic()
     folder = create_project("demo", kind, tmp_path)
