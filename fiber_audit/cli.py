@@ -17,6 +17,7 @@ from .commands.compare import compare
 from .commands.export import export
 from .commands.list import list_
 from .commands.merge import merge
+from .commands.new import new
 from .commands.report import report
 from .commands.run import run
 from .commands.shared import Exit, say
@@ -34,6 +35,7 @@ app.command("compare")(compare)
 app.command("export")(export)
 app.command("merge")(merge)
 app.command("tune")(tune)
+app.command("new")(new)
 
 
 def _version(asked: bool) -> None:

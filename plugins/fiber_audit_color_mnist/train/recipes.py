@@ -81,7 +81,7 @@ def _code(vae: LayeredVAE, m: Tensor, generator: torch.Generator) -> Tensor:
         return (z - vae.mean) / vae.std
 
 
-def latent_recipe(vae: LayeredVAE, steps: int = 16_000) -> Recipe:
+def latent_recipe(vae: LayeredVAE, steps: int = 22_000) -> Recipe:
     """Noise prediction (DDPM, linear beta) on the codes of the autoencoder."""
     scheduler = DDPMScheduler(beta_start=1e-4, beta_end=0.02)
 
