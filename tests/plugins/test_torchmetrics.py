@@ -1,0 +1,120 @@
+"""Fiber loss and Fréchet distance inside torchmetrics."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from fiber_audit import rms
+from fiber_audit.contracts import Extractor
+from fiber_audit.testing import gaussian_problem
+
+pytest.importorskip("torchmetrics")
+
+from fiber_audit_fid.frechet import frechet_distance
+from fiber_audit_fid.torchmetrics import FrechetDistance
+from fiber_audit_scoring.torchmetrics import FiberLoss
+from torchmetrics import MetricCollection
+from torchmetrics.image.fid import FrechetInceptionDistance
+
+
+class Pooled(Extractor):
+    """48 means of an image."""
+
+    feature_size = 48
+
+    def __init__(self):
+        self.network = nn.AdaptiveAvgPool2d(4)
+
+    def features(self, x):
+        return self.network(x).flatten(1)
+
+
+class Peer(nn.Module):
+    """The same features; torchmetrics scales nothing for a network that is not its own."""
+
+    def forward(self, x):
+        return nn.functional.adaptive_avg_pool2d(x, 4).flatten(1)
+
+
+@pytest.fixture
+def draws():
+    problem = gaussian_problem(12)
+    x = torch.randn(12, 8, generator=torch.Generator().manual_seed(0))
+    return problem, x
+
+
+def images(seed, n=80):
+    noise = torch.rand((n, 3, 8, 8), generator=torch.Generator().manual_seed(seed))
+    return (255 * noise ** (1 + seed)).round() / 255
+
+
+def test_the_fiber_loss_is_the_mean_rms_however_draws_are_batched(draws):
+    problem, x = draws
+    expected = rms(problem.extractor.features(x) - problem.targets).double().mean()
+
+    for size in (1, 5, 12):
+        metric = FiberLoss(problem.extractor)
+        for part, targets in zip(x.split(size), problem.targets.split(size), strict=True):
+            metric.update(part, targets)
+        torch.testing.assert_close(metric.compute(), expected, rtol=1e-12, atol=0)
+
+
+def test_two_processes_fiber_losses_merge_into_one(draws):
+    problem, x = draws
+    whole, first, second = (FiberLoss(problem.extractor) for _ in range(3))
+    whole.update(x, problem.targets)
+    first.update(x[:3], problem.targets[:3])
+    second.update(x[3:], problem.targets[3:])
+
+    first.merge_state(second)
+
+    torch.testing.assert_close(first.compute(), whole.compute(), rtol=1e-12, atol=0)
+
+
+def test_the_fiber_loss_trains_what_makes_the_draws(draws):
+    problem, x = draws
+    x.requires_grad_(True)
+
+    FiberLoss(problem.extractor)(x, problem.targets).backward()
+
+    assert x.grad is not None
+    assert x.grad.any()
+
+
+def test_the_frechet_distance_agrees_with_torchmetrics_own():
+    ours = FrechetDistance(Pooled())
+    peer = FrechetInceptionDistance(feature=Peer(), normalize=True, input_img_size=(3, 8, 8))
+    for seed, real in ((0, True), (1, False)):
+        for part in images(seed).split(30):
+            ours.update(part, real=real)
+            peer.update(part, real=real)
+
+    assert float(ours.compute()) == pytest.approx(float(peer.compute()), rel=1e-5)
+
+
+def test_the_frechet_distance_is_exact_with_fewer_images_than_features():
+    metric, phi = FrechetDistance(Pooled()), Pooled()
+    a, b = images(0, 20), images(1, 20)
+    metric.update(a, real=True)
+    metric.update(b, real=False)
+
+    assert float(metric.compute()) == frechet_distance(phi.features(a), phi.features(b))
+
+
+def test_real_features_stay_where_it_is_asked_for():
+    metric = FrechetDistance(Pooled(), reset_real_features=False)
+    metric.update(images(0), real=True)
+    metric.reset()
+    metric.update(images(0), real=False)
+
+    assert float(metric.compute()) == pytest.approx(0, abs=1e-9)
+
+
+def test_both_work_in_a_collection_and_tell_their_direction(draws):
+    problem, x = draws
+    collection = MetricCollection({"fiber_loss": FiberLoss(problem.extractor)})
+
+    assert collection(x, problem.targets)["fiber_loss"] > 0
+    assert FiberLoss.higher_is_better is FrechetDistance.higher_is_better is False
