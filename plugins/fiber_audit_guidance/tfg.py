@@ -9,8 +9,8 @@ algorithm 1. With f = -||r|| and f~ its smoothing, log mean_k exp f(x0 + smoothi
     repeat the step `repeats` times, back from s to t by fresh noise
 
 rho_t = strength rho w_t and mu_t = strength mu w_t. The weight w_t has mean 1 and is proportional
-to a^2 ("increase", the paper's choice), to sigma_t ("decrease") or constant; "flat" keeps Delta_t
-/ a (= strength rho grad f~) and mu_t constant. rho alone with "flat" is DPS, mu alone with m = 1 and
+to a^2 ("increase", the paper's choice), to sigma_t ("decrease") or constant; "flat" keeps mu_t and
+Delta_t / a = strength rho grad f~ constant. rho alone with "flat" is DPS, mu alone with m = 1 and
 "constant" is MPGD; tests prove both. At alpha_t = 0 (a flow at t = 1) Delta_t is left out.
 """
 

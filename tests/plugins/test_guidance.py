@@ -243,7 +243,7 @@ def test_costs_are_those_of_the_readme(name):
 
 
 def test_the_smoothed_objective_is_a_mean_of_likelihoods_and_steadier_with_more_samples():
-    """Log mean_k exp(-|x0 + delta_k|) in one dimension, where the mean is known: delta ~ N(0, 1)."""
+    """Log mean_k exp(-|delta_k|), delta ~ N(0, 1), in one dimension, where the mean is known."""
     prior = GaussianPrior(torch.zeros(1), torch.eye(1))
     problem = Problem(
         LinearExtractor(torch.eye(1)), prior, torch.zeros(200, 1), torch.zeros(200, 1)
