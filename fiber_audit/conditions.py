@@ -230,8 +230,15 @@ def _within(condition: Condition, row: pd.Series[Any]) -> Verdict:
         f"which {says[decision.status]} {' and '.join(ends)}"
     )
     if decision.status == "inconclusive":
-        message += f"; {f'n = {decision.needed}' if decision.needed else 'no larger n'} would"
+        message += f"; {_more(decision.needed, found.n)}"
     return replace(found, status=status, needed=decision.needed, message=message + ".")
+
+
+def _more(needed: int | None, n: int | None) -> str:
+    """What would decide: intervals are over queries, whatever n counts."""
+    if needed is None or not n:
+        return "no larger n is known to"
+    return f"n = {needed} would, with {needed / n:.1f} times the queries"
 
 
 def _beside(

@@ -46,7 +46,8 @@ def cases(records: pd.DataFrame, run: Path) -> list[Case]:
                     for name in ("value", "ci_low", "ci_high", "n", "low", "high", "needed")
                     if (value := getattr(verdict, name)) is not None
                 }
-                title, message = verdict.condition.title, CONTROL.sub("?", verdict.message)
+                title = verdict.condition.title
+                message = CONTROL.sub("?", verdict.message.removeprefix(f"{title}: "))
                 found.append(Case(audit or NOWHERE, title, verdict.status, message, numbers))
     return found
 

@@ -77,7 +77,7 @@ def test_a_junit_failure_says_value_interval_and_bound(junit):
 def test_a_junit_warning_is_a_passed_case_that_tells_of_it(junit):
     _, found = junit()
 
-    assert "diverse enough" in found[AUDIT, "diverse enough"][1].system_out
+    assert "violates min 0.9" in found[AUDIT, "diverse enough"][1].system_out
 
 
 def test_junit_text_holds_what_xml_cannot(finished, tmp_path, junit):
