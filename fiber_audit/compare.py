@@ -126,7 +126,8 @@ def judge_change(
     moved = f"{relative:+.1%}" if relative is not None else f"{found.difference:+.4g}"
     message = f"{name}: {b.value:.4g} -> {v.value:.4g} ({moved}, tolerance {tolerance:.1%})"
     if decision.status == "inconclusive":
-        known = f"n = {decision.needed}" if decision.needed else "no larger n"
+        unit = " queries" if found.paired else ""
+        known = f"n = {decision.needed}{unit}" if decision.needed else "no larger n"
         message += f"; {known} would decide it, by this run's spread"
     return Comparison(
         audit,

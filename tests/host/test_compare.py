@@ -86,7 +86,7 @@ def test_too_few_draws_are_inconclusive_and_the_n_that_they_ask_for_decides():
     (row,) = compare(frame(run(np.full(4, mean))), frame(run(mean * 1.2 + few)))
     assert row.status == "inconclusive"
     assert row.needed is not None
-    assert f"n = {row.needed} would decide it" in row.message
+    assert f"n = {row.needed} queries would decide it" in row.message
     assert exit_code([row]) == 0
 
     many = np.resize(noise, row.needed + row.needed % 2)
