@@ -49,7 +49,7 @@ def marked(records: pd.DataFrame, verdicts: Sequence[Verdict]) -> pd.DataFrame:
         out.loc[row, "condition"] = "; ".join(dict.fromkeys(v.condition.title for v in found))
         status = worst(v.status for v in found)
         out.loc[row, "status"] = status
-        if status != "pass" and pd.isna(out.loc[row, "message"]):
+        if status != "pass" and out["message"].isna()[row]:
             out.loc[row, "message"] = next(v.message for v in found if v.status == status)
     orphans = [v for v in verdicts if v.row is None]
     if not orphans:

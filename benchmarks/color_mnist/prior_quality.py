@@ -1,12 +1,12 @@
 """How good are the shipped priors of Color MNIST, before any guidance?
 
 Command   python benchmarks/color_mnist/prior_quality.py [--priors latent flow] [--images FOLDER]
-Writes    benchmarks/results/prior_quality.csv; a row replaces that of the same prior, steps and n
+Writes    benchmarks/results/prior_quality.csv; a row replaces that of the same prior, steps, eta, n
 Expect    ratio near 1 (draws look as much like digits as digits do), colour_w1 and colour_kl near
           their floors, dev near that of real digits
 
-Per prior, n unguided draws (eta 0) with 50 and with 100 steps, on one thread. `top1` is the mean
-probability of the likeliest digit, by the independent judge; `ratio` is top1 over that of as many
+Per prior, n unguided draws with 50 and with 100 steps, on one thread; --eta 1 adds fresh noise.
+`top1` is the mean probability of the likeliest digit, by the independent judge; `ratio` is top1 over that of as many
 real digits in fresh colours. `seconds` are for all n draws.
 """
 
@@ -43,11 +43,11 @@ BATCH = 250
 
 
 @torch.no_grad()
-def drawn(prior: Prior, steps: int, n: int) -> Tensor:
+def drawn(prior: Prior, steps: int, n: int, eta: float) -> Tensor:
     """N unguided draws in data space, clamped as finished draws are."""
     seeds = [derive_seed(0, "prior quality", i) for i in range(n)]
     parts = [
-        prior.decode(unguided(prior, Noise(seeds[i : i + BATCH]), steps)).clamp(0, 1)
+        prior.decode(unguided(prior, Noise(seeds[i : i + BATCH]), steps, eta)).clamp(0, 1)
         for i in range(0, n, BATCH)
     ]
     return torch.cat(parts)
@@ -66,11 +66,13 @@ def floors(n: int) -> tuple[float, float]:
     return sum(w1) / len(w1), sum(kl) / len(kl)
 
 
-def measure(name: str, steps: int, n: int, real: Tensor) -> tuple[dict[str, str], Tensor]:
+def measure(
+    name: str, steps: int, n: int, real: Tensor, eta: float
+) -> tuple[dict[str, str], Tensor]:
     """One row of the table, and the draws."""
     prior = PRIORS[name]()
     began = time.perf_counter()
-    x = drawn(prior, steps, n)
+    x = drawn(prior, steps, n, eta)
     seconds = time.perf_counter() - began
     counts = counts_of(background_of(x))
     w1_floor, kl_floor = floors(n)
@@ -86,16 +88,16 @@ def measure(name: str, steps: int, n: int, real: Tensor) -> tuple[dict[str, str]
         "dev_real": deviation(real).mean().item(),
     }
     where = {"date": datetime.date.today().isoformat(), "commit": commit(), "machine": machine()}
-    what = {"prior": name, "steps": str(steps), "n": str(n)}
+    what = {"prior": name, "steps": str(steps), "eta": f"{eta:g}", "n": str(n)}
     shown = {key: f"{number:.4g}" for key, number in numbers.items()}
     return where | what | shown | {"seconds": f"{seconds:.1f}"}, x
 
 
 def write(rows: list[dict[str, str]], out: Path) -> None:
-    """Write rows, keeping the old ones of other priors, steps and sizes."""
+    """Write rows, keeping the old ones of other priors, steps, eta and sizes."""
 
-    def key(row: dict[str, str]) -> tuple[str, str, str]:
-        return row["prior"], row["steps"], row["n"]
+    def key(row: dict[str, str]) -> tuple[str, ...]:
+        return row["prior"], row["steps"], row.get("eta") or "0", row["n"]
 
     old = list(csv.DictReader(out.open(newline=""))) if out.exists() else []
     new = {key(row) for row in rows}
@@ -122,6 +124,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--priors", nargs="+", choices=PRIORS, default=list(PRIORS))
     parser.add_argument("--steps", nargs="+", type=int, default=[50, 100])
+    parser.add_argument("--eta", type=float, default=0.0)
     parser.add_argument("--n", type=int, default=2000)
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--images", type=Path, help="folder for a sheet of 64 draws per prior")
@@ -130,7 +133,7 @@ def main() -> None:
     real = ColorMNIST().reference(options.n, torch.Generator().manual_seed(1))
     for name in options.priors:
         for steps in options.steps:
-            row, x = measure(name, steps, options.n, real)
+            row, x = measure(name, steps, options.n, real, options.eta)
             print(*(f"{key}={value}" for key, value in row.items()), flush=True)
             write([row], options.out)
         if options.images:
