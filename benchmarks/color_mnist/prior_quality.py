@@ -6,8 +6,8 @@ Expect    ratio near 1 (draws look as much like digits as digits do), colour_w1 
           their floors, dev near that of real digits
 
 Per prior, n unguided draws with 50 and with 100 steps, on one thread; --eta 1 adds fresh noise.
-`top1` is the mean probability of the likeliest digit, by the independent judge; `ratio` is top1 over that of as many
-real digits in fresh colours. `seconds` are for all n draws.
+`top1` is the mean probability of the likeliest digit, by the independent judge; `ratio` is top1
+over that of as many real digits in fresh colours. `seconds` are for all n draws.
 """
 
 from __future__ import annotations

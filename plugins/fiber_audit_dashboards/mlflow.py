@@ -43,11 +43,12 @@ class MLflow(Exporter):
             ) from error
         about = facts(records)
         out.mkdir(parents=True, exist_ok=True)
-        own = f"sqlite:///{(out / 'mlflow.db').resolve()}"
-        client = MlflowClient(self.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or own)
+        uri = self.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+        client = MlflowClient(uri or f"sqlite:///{(out / 'mlflow.db').resolve()}")
+        artifacts = None if uri else (out / "mlflow-artifacts").resolve().as_uri()
         name = self.experiment or about.suite
         experiment = client.get_experiment_by_name(name)
-        key = experiment.experiment_id if experiment else client.create_experiment(name)
+        key = experiment.experiment_id if experiment else client.create_experiment(name, artifacts)
         if not client.search_runs([key], f"tags.fiber_audit = '{_identity(about)}'"):
             start = int(about.moment.timestamp() * 1000)
             made = client.create_run(key, start_time=start, run_name=about.run_id)

@@ -210,13 +210,17 @@ def test_openmetrics_escapes_what_labels_cannot_hold(finished, tmp_path):
     assert units == {'a"b\\c\nd'}
 
 
-def test_mlflow_reads_back_every_value_and_the_report(finished, tmp_path):
+def test_mlflow_reads_back_every_value_and_the_report(finished, tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
-    exporter = MLflow(tracking_uri=f"sqlite:///{tmp_path}/store.db")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "out"
     for _ in range(2):  # the second time changes nothing
-        exporter.export(finished.records, finished.path, tmp_path / "out")
+        (path,) = MLflow().export(finished.records, finished.path, out)
 
-    client = mlflow.MlflowClient(exporter.tracking_uri)
+    client = mlflow.MlflowClient(f"sqlite:///{path}")
+    assert {file.name for file in out.iterdir()} == {"mlflow.db", "mlflow-artifacts"}
+    assert {file.name for file in tmp_path.iterdir()} == {"out", finished.path.name}
     experiment = client.get_experiment_by_name("suite")
     (run,) = client.search_runs([experiment.experiment_id])
     allowed = {name.replace(",", "_"): value for name, value in named(finished.records).items()}
