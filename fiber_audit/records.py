@@ -121,4 +121,4 @@ def read_csv(path: Path) -> pd.DataFrame:
         elif kind != TEXT:
             read = float if kind == NUMBER else int
             table[column] = table[column].map(read, na_action="ignore").astype(kind)
-    return table[list(COLUMNS)]
+    return table[list(COLUMNS)].copy(deep=True)

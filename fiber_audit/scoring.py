@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from .errors import DivergedError, WeightsError
 from .plan import Audit, Unit, references
 from .records import SCHEMA_VERSION
 from .store import Arrays, Store
+from .suite import Suite
 
 if TYPE_CHECKING:
     from .report.gallery import Gallery
@@ -163,7 +166,6 @@ def rows_of(
         "device": suite.device,
         "dtype": "float32",
         "batch_size": suite.batch_size,
-        "config_hash": suite.digest()[:16],
         "git_sha": known.get("git_sha") or None,
         "git_dirty": known.get("git_dirty"),
         "torch_version": torch.__version__,
@@ -179,6 +181,7 @@ def rows_of(
             "sampler": cell.audit.sampler,
             "plugin": component.plugin,
             "plugin_version": component.version or None,
+            "config_hash": config_hash(suite, cell.audit),
             "weights_sha256": _digest_of(components, cell.audit),
             "status": cell.status,
             "message": cell.message or None,
@@ -196,7 +199,21 @@ def rows_of(
 
 
 def _digest_of(components: Components, audit: Audit) -> str | None:
+    """One digest of all weights behind an audit: the extractor's and the prior's."""
     try:
-        return components.extractor(audit.extractor).weights_sha256 or None
-    except Exception:  # it could not be made: the row says so in its status
+        parts = [
+            components.extractor(audit.extractor).weights_sha256,
+            components.prior(audit.prior).weights_sha256,
+        ]
+    except Exception:  # one could not be made: the row says so in its status
         return None
+    return sha256("".join(parts).encode()).hexdigest() if any(parts) else None
+
+
+def config_hash(suite: Suite, audit: Audit) -> str:
+    """Hash of what an audit computes: its components, data, target and seed, not how many."""
+    data = {k: v for k, v in suite.queries.model_dump(mode="json").items() if k != "n"}
+    uses = [suite.extractors[audit.extractor], suite.priors[audit.prior]]
+    uses += [suite.samplers[audit.sampler]]
+    what = [suite.seed, suite.target, data, *(use.model_dump(mode="json") for use in uses)]
+    return sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
