@@ -22,7 +22,7 @@ class ShapeAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
     scale: Tensor
 
     @register_to_config
-    def __init__(self, code: int = 48, width: int = 32) -> None:
+    def __init__(self, code: int = 48, width: int = 32, decoder: bool = True) -> None:
         super().__init__()
         w = width
         self.encoder = nn.Sequential(
@@ -30,11 +30,12 @@ class ShapeAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
             nn.Conv2d(w, w, 4, 2, 1), nn.SiLU(), nn.Flatten(),
             nn.Linear(w * 49, 256), nn.SiLU(), nn.Linear(256, code),
         )  # fmt: skip
-        self.decoder = nn.Sequential(
-            nn.Linear(code, 256), nn.SiLU(), nn.Linear(256, w * 49), nn.SiLU(),
-            nn.Unflatten(1, (w, 7, 7)),
-            nn.ConvTranspose2d(w, w, 4, 2, 1), nn.SiLU(), nn.ConvTranspose2d(w, 1, 4, 2, 1),
-        )  # fmt: skip
+        if decoder:  # only training needs it
+            self.decoder = nn.Sequential(
+                nn.Linear(code, 256), nn.SiLU(), nn.Linear(256, w * 49), nn.SiLU(),
+                nn.Unflatten(1, (w, 7, 7)),
+                nn.ConvTranspose2d(w, w, 4, 2, 1), nn.SiLU(), nn.ConvTranspose2d(w, 1, 4, 2, 1),
+            )  # fmt: skip
         self.register_buffer("scale", torch.ones(()))
 
     def code(self, m: Tensor) -> Tensor:

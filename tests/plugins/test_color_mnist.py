@@ -151,14 +151,15 @@ def test_every_prior_denoises_a_little_noise_to_the_digit_it_was(name):
     prior = Catalogue.load().find("prior", name).factory()
     x, _ = coloured(20)
     clean = prior.encode(x)
-    t = torch.full((20,), 0.3)
+    grid = torch.arange(1, 1000) / 1000
+    t = grid[prior.schedule.sigma(grid) > 0.35 * prior.schedule.alpha(grid)][0].expand(20)
     eps = torch.randn(clean.shape, generator=generator())
     noisy = (
         over(prior.schedule.alpha(t), clean) * clean + over(prior.schedule.sigma(t), clean) * eps
     )
     before = (prior.decode(noisy) - x).square().mean()
 
-    assert (prior.decode(prior.predict(noisy, t).x0) - x).square().mean() < 0.5 * before
+    assert (prior.decode(prior.predict(noisy, t).x0) - x).square().mean() < 0.8 * before
 
 
 @pytest.mark.parametrize("name", PRIORS)

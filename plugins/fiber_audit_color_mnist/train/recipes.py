@@ -37,8 +37,10 @@ def shape_loss(
 
 @torch.no_grad()
 def shape_finish(net: ShapeAutoencoder, m: Tensor, labels: Tensor) -> None:
-    """Scale the code to unit mean variance over the training digits."""
+    """Scale the code to unit mean variance over the training digits, and drop the decoder."""
     net.scale.fill_(torch.cat([net.encoder(part) for part in m.split(2000)]).var(0).mean().sqrt())
+    del net.decoder
+    net.register_to_config(decoder=False)
 
 
 def colour_loss(net: ColourNet, m: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
