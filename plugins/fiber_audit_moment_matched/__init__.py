@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from fiber_audit import hookimpl
-from fiber_audit.contracts import Count, Factory, Fraction, NonNegative, Positive, Sampler
+from fiber_audit.contracts import (
+    Count,
+    Factory,
+    Fraction,
+    NonNegativeInt,
+    Positive,
+    Sampler,
+)
 
 
 @hookimpl
@@ -14,28 +21,28 @@ def fiber_audit_samplers() -> dict[str, Factory]:
 
 def _moment_matched(
     *,
-    steps: Count = 24,
-    iterations: Count = 12,
-    linearisations: Count = 2,
-    polish: Count = 20,
-    power: Positive = 1.5,
+    strength: Fraction = 1.0,
+    steps: Count = 20,
+    power: Positive = 2.0,
     order: Count = 2,
     eta: Fraction = 0.0,
-    damping: NonNegative = 1e-2,
-    tolerance: Positive = 0.003,
-    strength: Fraction = 1.0,
+    directions: Count = 8,
+    linearisations: Count = 2,
+    polish: NonNegativeInt = 8,
+    tolerance: Positive = 0.03,
+    damping: Positive = 0.01,
 ) -> Sampler:
     from .moment_matched import MomentMatched
 
     return MomentMatched(
+        strength=strength,
         steps=steps,
-        iterations=iterations,
-        linearisations=linearisations,
-        polish=polish,
         power=power,
         order=order,
         eta=eta,
-        damping=damping,
+        directions=directions,
+        linearisations=linearisations,
+        polish=polish,
         tolerance=tolerance,
-        strength=strength,
+        damping=damping,
     )

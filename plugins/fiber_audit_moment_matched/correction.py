@@ -1,14 +1,18 @@
-"""The correction of the prior's mean: Levenberg-Marquardt in the metric of the posterior.
+"""The correction of the prior's mean: Gauss-Newton on the fiber, in the metric of the posterior.
 
-Notation: x0 mean and V covariance of x_0 given x_t; F, J feature map and Jacobian at x_k; h target;
-lambda damping, in units of the first Rayleigh quotient of J V J'.
+Notation: x0 mean and V covariance of x_0 given x_t; F feature map phi(decode(.)), J its Jacobian at
+the current point x; h target. Around x, the correction minimises
 
-    x_{k+1} = x0 + V J' (J V J' + lambda I)^-1 (h - F(x_k) + J (x_k - x0)),   x_0 = x0           (1)
+    |h - F(x) - J d|^2 + lambda d' V^-1 d                                                  (1)
+
+over d in the span of a few moves q_i = V J' w_i (Levenberg-Marquardt in the metric of V), the last
+move with what it did to the features among them (the secant of a quasi-Newton method).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,37 +20,37 @@ from torch import Tensor
 from fiber_audit import over, rms
 from fiber_audit.contracts import Problem
 
-from .conjugate_gradients import solve
 from .linearisation import Linearisation
 from .posterior import Posterior
+from .subspace import Subspace
 
-SMALLEST, LARGEST = 1e-7, 1e3
-ON_SUCCESS, ON_FAILURE = 0.4, 4.0
-ROUNDING = 1e-5
-"""A loss of that share of the target is float32's, not the draw's."""
+TRIED = (0.1, 1.0, 10.0)
+"""Dampings tried at each linearisation, as multiples of the last one that was taken."""
+LEAST, MOST = 1e-7, 1e3
+FINEST, COARSEST = 1e-4, 0.5
 
 
 @dataclass
 class Trust:
     """What a trajectory learns about the curvature of phi, row by row (n,).
 
-    damping: lambda. refused: how many corrections did not lower the loss.
+    damping: lambda. error: the share of the residual that the last linear model got wrong; to solve
+    a linear model better than that is wasted (Eisenstat and Walker, 1996). tried, refused: counts
+    of linearisations, and of those that lowered no loss. stretch: sum over the steps of the squared
+    length of the first correction, in standard deviations.
     """
 
     damping: Tensor
+    error: Tensor
+    tried: Tensor
     refused: Tensor
+    stretch: Tensor
 
     @classmethod
-    def fresh(cls, n: int, damping: float, device: torch.device) -> Trust:
-        """Before the first step."""
-        return cls(torch.full((n,), damping, device=device), torch.zeros(n, device=device))
-
-    def learn(self, tried: Tensor, better: Tensor) -> None:
-        """Update the rows that tried: was their loss lowered?"""
-        factor = torch.where(better, ON_SUCCESS, ON_FAILURE)
-        damping = (self.damping * factor).clamp(SMALLEST, LARGEST)
-        self.damping = torch.where(tried, damping, self.damping)
-        self.refused = self.refused + (tried & ~better)
+    def fresh(cls, like: Tensor, damping: float) -> Trust:
+        """Before the first step; like is any tensor of n rows."""
+        none = torch.zeros(len(like), device=like.device)
+        return cls(none + damping, none + 0.1, none, none, none)
 
 
 def corrected(
@@ -55,39 +59,126 @@ def corrected(
     trust: Trust,
     *,
     linearisations: int,
-    iterations: int,
+    directions: int,
     tolerance: float,
-    strength: float,
 ) -> tuple[Tensor, Tensor]:
-    """Iterate Eq. (1), row by row; returns the mean (n, ...) and its fiber loss (n,).
+    """Solve Eq. (1) again and again from x = x0; returns the point (n, ...), its fiber loss (n,).
 
-    A row stops where its loss fell to twice the tolerance: there the linear model was right.
+    Each row takes the damping that lowers its loss most, or stays. It is done where its move is
+    below the tolerance, in standard deviations, or where no damping lowers its loss.
     """
-    x0, h = posterior.mean, problem.targets
-    best = x0
-    here = Linearisation(problem.features, x0)
-    loss = rms(here.value - h)
-    goal = torch.maximum(2 * tolerance * loss, ROUNDING * rms(h))
+    x, h = posterior.mean, problem.targets
+    before: tuple[Tensor, Tensor, Tensor] | None = None
+    loss = torch.full((len(x),), torch.nan, device=x.device)
+    busy = torch.ones(len(x), dtype=torch.bool, device=x.device)
     for k in range(linearisations):
-        tried = loss > goal
-        if not tried.any():
+        here = Linearisation(problem, posterior, x)
+        loss = rms(here.value - h) if k == 0 else loss
+        busy = busy & loss.isfinite() & (loss > 0)
+        space = Subspace((h - here.value).where(busy[:, None], 0.0))
+        if before is not None:
+            space.add(*before)
+        solved = _explore(here, space, trust, busy, directions, tolerance)
+        found = _best_damping(here, x, loss, space, trust, busy)
+        length = space.length(space.solve(trust.damping))
+        if k == 0:
+            trust.stretch = trust.stretch + torch.where(busy, length.square(), 0.0)
+        taken = found.taken
+        weights = space.solve(found.damping)
+        row = over(taken, x).bool()
+        before = (
+            torch.where(row, space.pull(weights), 0.0),
+            torch.where(row, found.x - x, 0.0),
+            torch.where(taken[:, None], found.value - here.value, 0.0),
+        )
+        x, loss = torch.where(row, found.x, x), torch.where(taken, found.loss, loss)
+        trust.tried = trust.tried + busy
+        trust.refused = trust.refused + (busy & ~taken)
+        trust.damping = torch.where(busy, found.damping, trust.damping).clamp(LEAST, MOST)
+        trust.error = torch.where(busy, found.error.clamp(FINEST, COARSEST), trust.error)
+        busy = busy & taken & (length > tolerance) & ~(solved & (found.error < tolerance))
+        if not busy.any():
             break
+    return x, loss
 
-        def operator(w: Tensor, at: Linearisation = here) -> tuple[Tensor, Tensor]:
-            moved = posterior.covariance(at.pull(w))
-            return at.push(moved), moved
 
-        wanted = (h - here.value + here.push(best - x0)) * tried[:, None]
-        found = solve(operator, wanted, trust.damping, tolerance, iterations)
-        new = x0 + strength * found.image
+def _explore(
+    here: Linearisation,
+    space: Subspace,
+    trust: Trust,
+    busy: Tensor,
+    directions: int,
+    tolerance: float,
+) -> Tensor:
+    """Add directions, each the residual that those before leave; True where none is left to find.
+
+    This is a Krylov space of J V J', and Eq. (1) solved in it is GMRES with damping.
+    """
+    c = space.solve(trust.damping)
+    left = space.residual - space.image(c)
+    goal = space.residual.square().sum(1)
+    active, solved = busy, torch.zeros_like(busy)
+    for _ in range(directions):
+        w = left / left.norm(dim=1, keepdim=True).clamp(min=1e-20)
+        found = here.along(w.where(active[:, None], 0.0))
+        space.add(found.g, found.q, found.u)
+        last, c = c, space.solve(trust.damping)
+        change = c - torch.nn.functional.pad(last, (0, 1))
+        left = space.residual - space.image(c)
+        share = left.square().sum(1) / goal.clamp(min=1e-30)
+        still = space.length(change) <= tolerance
+        solved = solved | (active & (still | (share <= FINEST**2)))
+        active = active & found.ok & ~still & (share > trust.error.square())
+        if not active.any():
+            break
+    return solved
+
+
+class _Found(NamedTuple):
+    """Of each row (n, ...): the best point, its features, loss and damping, and whether it is new.
+
+    error is how far the features are from what the linear model said, as a share of the residual.
+    """
+
+    x: Tensor
+    value: Tensor
+    loss: Tensor
+    damping: Tensor
+    error: Tensor
+    taken: Tensor
+
+
+def _best_damping(
+    here: Linearisation, x: Tensor, loss: Tensor, space: Subspace, trust: Trust, busy: Tensor
+) -> _Found:
+    """Try every damping: one forward of phi each, no evaluation of the prior."""
+    problem = here.problem
+    size = space.residual.norm(dim=1).clamp(min=1e-30)
+    best = _Found(
+        x,
+        here.value,
+        loss,
+        trust.damping * TRIED[-1],
+        torch.ones_like(loss),
+        torch.zeros_like(busy),
+    )
+    for i, factor in enumerate(TRIED):
+        c = space.solve(trust.damping * factor)
+        point = x + space.move(c)
         if problem.prior.clip is not None:
-            new = new.clamp(*problem.prior.clip)
+            point = point.clamp(*problem.prior.clip)
         with torch.no_grad():
-            new_loss = rms(problem.features(new) - h)
-        better = tried & (new_loss < loss)
-        trust.learn(tried, better)
-        best = torch.where(over(better, best).bool(), new, best)
-        loss = torch.where(better, new_loss, loss)
-        if k + 1 < linearisations and bool((loss > goal).any()):
-            here = Linearisation(problem.features, best)
-    return best, loss
+            value = problem.features(point)
+        left = problem.targets - value
+        error = (left - space.residual + space.image(c)).norm(dim=1) / size
+        better = busy & (rms(left) < best.loss)
+        row, feature_row = over(better, x).bool(), better[:, None]
+        best = _Found(
+            torch.where(row, point, best.x),
+            torch.where(feature_row, value, best.value),
+            torch.where(better, rms(left), best.loss),
+            torch.where(better, trust.damping * factor, best.damping),
+            torch.where(better if i else better | busy, error, best.error),
+            best.taken | better,
+        )
+    return best

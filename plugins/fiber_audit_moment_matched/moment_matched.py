@@ -14,65 +14,75 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from fiber_audit import Noise, finish, noise_of, over, start, step
+from fiber_audit import Noise, at, clipped, finish, noise_of, over, start, step
 from fiber_audit.contracts import Draws, Problem, Sampler
 
 from .correction import Trust, corrected
-from .multistep import second_order_step
-from .posterior import Posterior
+from .multistep import extrapolated, log_snr
+from .posterior import Posterior, noisiest_time
 
-NOISE_ONLY = 1e-2
-"""Below this alpha the state is noise: V does not exist, and nothing is corrected."""
+LAST = 0.1
+"""The tolerance of the last step, relative: nothing after it makes up for what it leaves."""
 
 
 @dataclass(frozen=True)
 class MomentMatched(Sampler):
     """The sampler; its fields are the options of the README's table."""
 
-    steps: int = 24
-    power: float = 1.5
+    strength: float = 1.0
+    steps: int = 20
+    power: float = 2.0
     order: int = 2
     eta: float = 0.0
-    iterations: int = 12
-    tolerance: float = 0.003
+    directions: int = 8
     linearisations: int = 2
-    polish: int = 20
-    damping: float = 1e-2
-    strength: float = 1.0
+    polish: int = 8
+    tolerance: float = 0.03
+    damping: float = 0.01
 
     def sample(self, problem: Problem, noise: Noise) -> Draws:
         """One draw per row; see `fiber_audit.contracts.Sampler`."""
         prior, schedule = problem.prior, problem.prior.schedule
         times = schedule.times(self.steps, self.power)
+        guard = noisiest_time(schedule)
         x = start(prior, noise, times[0])
-        finite = torch.ones(len(x), dtype=torch.bool, device=x.device)
-        trust = Trust.fresh(len(x), self.damping, x.device)
+        finite = x.flatten(1).isfinite().all(1)
+        trust = Trust.fresh(x, self.damping)
         path: list[Tensor] = []
         before: tuple[Tensor, Tensor] | None = None
         for t, s in pairwise(times):
-            posterior = Posterior(prior, x, t)
-            x0, eps = posterior.mean, posterior.eps
-            if self.strength > 0 and schedule.alpha(t) > NOISE_ONLY:
-                x0, loss = corrected(
+            if self.strength > 0:
+                # where V does not exist yet, noise is noise: look at it as at the guard's time
+                posterior = Posterior(prior, x, torch.minimum(t, guard))
+                point, loss = corrected(
                     problem,
                     posterior,
                     trust,
-                    linearisations=self.polish if s == 0 else self.linearisations,
-                    iterations=self.iterations,
-                    tolerance=self.tolerance,
-                    strength=self.strength,
+                    linearisations=self.linearisations + (self.polish if s == 0 else 0),
+                    directions=self.directions,
+                    tolerance=self.tolerance * (LAST if s == 0 else 1.0),
                 )
+                x0 = posterior.mean + self.strength * (point - posterior.mean)
                 eps = noise_of(schedule, x, x0, t)
                 finite = finite & loss.isfinite()
                 path.append(loss)
-            if before is not None and self.order > 1 and self.eta == 0 and s > 0:
-                x = second_order_step(schedule, x, x0, before, t, s)
             else:
-                z = noise.normal(prior.state_shape, x) if self.eta > 0 and s > 0 else None
-                x = step(schedule, x0, eps, t, s, self.eta, z)
-            before = (t, x0)
+                with torch.no_grad():
+                    x0, eps = clipped(prior, x, t, prior.predict(x, at(t, x)))
+            now = log_snr(schedule, torch.minimum(t, guard))
+            middle = x0
+            if self.order > 1 and before is not None and s > 0:
+                middle = extrapolated(x0, before[0], before[1], now, log_snr(schedule, s))
+                eps = noise_of(schedule, x, middle, t)
+            before = (x0, now)
+            z = noise.normal(prior.state_shape, x) if self.eta > 0 and s > 0 else None
+            x = step(schedule, middle, eps, t, s, self.eta, z)
             ok = x.flatten(1).isfinite().all(1)
             finite = finite & ok
             x = torch.where(over(ok, x).bool(), x, 0.0)  # a lost draw must not poison others
-        health = {"refused": trust.refused / self.steps, "damping": trust.damping}
+        health = {
+            "refused": trust.refused / trust.tried.clamp(min=1),
+            "damping": trust.damping,
+            "stretch": (trust.stretch / (self.steps * problem.targets.shape[1])).sqrt(),
+        }
         return finish(problem, x, path, finite, health)
