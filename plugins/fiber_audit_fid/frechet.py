@@ -26,7 +26,6 @@ Never a square root of a matrix, nor the eigenvalues of a matrix that is not sym
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -39,6 +38,8 @@ from .moments import Array, Moments, matrix
 EPSILON = float(np.finfo(np.float64).eps)
 ROUNDING = 1e-9
 """Distances from -ROUNDING (tr S_a + tr S_b) to 0 are rounding and are returned as 0."""
+ACCURACY = 1e-12
+"""Eigenvalues are trusted up to this relative error of the trace term."""
 
 
 def frechet_distance(features_a: Any, features_b: Any, *, allow_unequal: bool = False) -> float:
@@ -56,13 +57,11 @@ def frechet_distance(features_a: Any, features_b: Any, *, allow_unequal: bool = 
     """
     a, b = matrix(features_a, "features_a"), matrix(features_b, "features_b")
     _check(len(a), len(b), a.shape[1], b.shape[1], allow_unequal)
-    side_a, side_b = _Rows.of(a), _Rows.of(b)
-    if min(len(a), len(b)) < a.shape[1]:
-        cross = _nuclear(side_a.root(), side_b.root())
-    else:
-        fast = _generalised(side_a.covariance(), side_b.covariance())
-        cross = _nuclear(side_a.root(), side_b.root()) if fast is None else fast
-    return _assemble(side_a.mean, side_b.mean, side_a.trace(), side_b.trace(), cross)
+    mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
+    a, b = a - mean_a, b - mean_b
+    free_a, free_b = len(a) - 1, len(b) - 1
+    cross = trace_term(a, b) / np.sqrt(free_a * free_b)
+    return _assemble(mean_a, mean_b, np.vdot(a, a) / free_a, np.vdot(b, b) / free_b, cross)
 
 
 def frechet_distance_of_moments(a: Moments, b: Moments, *, allow_unequal: bool = False) -> float:
@@ -80,49 +79,47 @@ def frechet_distance_of_moments(a: Moments, b: Moments, *, allow_unequal: bool =
     s_a, s_b = a.covariance, b.covariance
     cross = _generalised(s_a, s_b)
     if cross is None:
-        cross = _nuclear(_spectral_root(s_a), _spectral_root(s_b))
+        cross = _nuclear(_spectral_root(s_a) @ _spectral_root(s_b).T)
     return _assemble(a.mean, b.mean, np.trace(s_a), np.trace(s_b), cross, tolerance=1e-6)
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Centred rows over sqrt(n - 1), a root of the covariance, and their mean."""
-
-    mean: Array
-    scaled: Array
-
-    @classmethod
-    def of(cls, rows: Array) -> _Rows:
-        mean = rows.mean(axis=0)
-        return cls(mean, (rows - mean) / np.sqrt(len(rows) - 1))
-
-    def covariance(self) -> Array:
-        covariance: Array = self.scaled.T @ self.scaled
-        return covariance
-
-    def root(self) -> Array:
-        """R with R'R = S: (n - 1, d) for few rows, by reflecting the mean away; else (d, d)."""
-        n, d = self.scaled.shape
-        if n <= d:
-            reflected: Array = self.scaled[1:] + self.scaled[0] / (np.sqrt(n) - 1)
-            return reflected
-        (r,) = linalg.qr(self.scaled, mode="r", check_finite=False)
-        root: Array = r[:d]
-        return root
-
-    def trace(self) -> float:
-        return float(np.square(self.scaled).sum())
+def trace_term(a: Array, b: Array) -> float:
+    """The trace of (A'A B'B)^1/2 for centred rows A (n, d) and B (m, d)."""
+    if min(len(a), len(b)) >= a.shape[1]:
+        fast = _generalised(a.T @ a, b.T @ b)
+        if fast is not None:
+            return fast
+    product = _root(a) @ _root(b).T
+    product = _reflected(product) if len(a) <= a.shape[1] else product
+    product = _reflected(product.T).T if len(b) <= b.shape[1] else product
+    return _nuclear(product)
 
 
-def _nuclear(root_a: Array, root_b: Array) -> float:
-    """|R_a R_b'|_*, exact to rounding for any rank.
+def _root(rows: Array) -> Array:
+    """R with R'R = A'A: the rows themselves, or if they are many, (d, d) from A = Q R."""
+    n, d = rows.shape
+    if n <= d:
+        return rows
+    (r,) = linalg.qr(rows, mode="r", check_finite=False)
+    root: Array = r[:d]
+    return root
 
-    Through the eigenvalues of the product's Gram matrix, which take two thirds of the time, where
-    those are accurate; else through its singular values.
+
+def _reflected(product: Array) -> Array:
+    """Centred rows, n -> n - 1: reflect the constant vector to the first row, which is then 0."""
+    reflected: Array = product[1:] + product[0] / (np.sqrt(len(product)) - 1)
+    return reflected
+
+
+def _nuclear(product: Array) -> float:
+    """|M|_*, exact to rounding for any rank.
+
+    Through the eigenvalues of the Gram matrix, which take two thirds of the time, where those are
+    accurate; else through the singular values.
     """
-    product = root_a @ root_b.T
-    product = product if len(root_a) >= len(root_b) else product.T
-    fast = _sum_of_roots(linalg.eigvalsh(product.T @ product, check_finite=False))
+    wide = product.shape[0] < product.shape[1]
+    gram = product @ product.T if wide else product.T @ product
+    fast = _sum_of_roots(linalg.eigvalsh(gram, check_finite=False))
     if fast is not None:
         return fast
     return float(linalg.svd(product, compute_uv=False, check_finite=False).sum())
@@ -150,14 +147,14 @@ def _sum_of_roots(values: Array) -> float | None:
     """Sum of sqrt(values) for ascending eigenvalues, or None where rounding spoils it.
 
     Each eigenvalue l has an error of about eps l_max, so its root has eps l_max / (2 sqrt l): the
-    sum of these, for the eigenvalues found, must stay a tenth of what counts as rounding.
+    sum of these, for the eigenvalues found, is an estimate of the error of the whole.
     """
     largest = values[-1]
     if not values[0] > len(values) * EPSILON * largest:
         return None
     roots = np.sqrt(values)
     error = (EPSILON * largest / 2 / roots).sum()
-    return float(roots.sum()) if error <= ROUNDING / 10 * roots.sum() else None
+    return float(roots.sum()) if error <= ACCURACY * roots.sum() else None
 
 
 def _spectral_root(covariance: Array) -> Array:

@@ -34,6 +34,8 @@ def matrix(features: Any, name: str = "features") -> Array:
     rows = np.asarray(features, dtype=np.float64)
     if rows.ndim != 2 or 0 in rows.shape:
         raise UsageError(f"{name} has shape {rows.shape}: give (n, d) with n and d at least 1.")
+    if np.isfinite(rows.sum()):  # one pass settles it, but for sums that overflow
+        return rows
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if len(bad):
         raise UsageError(
