@@ -120,7 +120,7 @@ def pixel_network() -> UNet2DModel:
     )  # fmt: skip
 
 
-def pixel_recipe(steps: int = 7_000) -> Recipe:
+def pixel_recipe(steps: int = 24_000) -> Recipe:
     """Velocity prediction (DDPM, linear beta) on pixels, rearranged by `pixels.to_state`."""
     scheduler = DDPMScheduler(
         beta_start=1e-4, beta_end=0.02, prediction_type="v_prediction", clip_sample=False
@@ -134,7 +134,9 @@ def pixel_recipe(steps: int = 7_000) -> Recipe:
         v = scheduler.get_velocity(x, noise, t)
         return (net(x_t, t).sample - v).square().flatten(1).mean(1)
 
-    return Recipe(pixel_network, loss, steps=steps, batch=64, ema=0.9995, lr=8e-4, seed=13)
+    return Recipe(
+        pixel_network, loss, steps=steps, batch=64, ema=0.9995, lr=8e-4, seed=13, bfloat16=True
+    )
 
 
 SIMPLE: dict[str, Recipe] = {
