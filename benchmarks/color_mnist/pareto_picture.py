@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 HERE = Path(__file__).parent
+PICTURE = HERE.parents[1] / "docs" / "img" / "pareto.svg"
 COLOURS = {
     "unconditional": "#8a8a8a",
     "moment-matched": "#c0392b",
@@ -84,7 +85,4 @@ def draw(table: pd.DataFrame, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    draw(
-        pd.read_csv(HERE.parent / "results" / "pareto.csv"),
-        HERE.parents[1] / "docs" / "img" / "pareto.svg",
-    )
+    draw(pd.read_csv(HERE.parent / "results" / "pareto.csv"), PICTURE)
