@@ -1,11 +1,11 @@
 """W2 to the truth against cost, for every sampler, where the truth is known in closed form.
 
-Command   OMP_NUM_THREADS=1 python benchmarks/gaussian.py [--seeds 0 1]      (40 minutes per seed)
+Command   OMP_NUM_THREADS=1 python benchmarks/gaussian.py [--seeds 0 1]      (20 minutes per seed)
 Writes    benchmarks/results/gaussian.csv
 Expect    moment-matched at the floor (what as many exact draws have) for a fraction of NDTM's cost
 
 Random Gaussian priors with linear phi, (d, d_h) as in CASES, diffusion and flow, one query. w2 is
-the distance of the Gaussian fitted to 1,500 draws from the true conditional, a mean over 4 sets of
+the distance of the Gaussian fitted to 1,500 draws from the true conditional, a mean over 2 sets of
 draws; floor is the same for as many exact draws. Evaluations are counted by hooks, per draw; cost
 counts a forward of the prior 1 and a backward 2. seconds are CPU seconds per draw.
 """
@@ -33,7 +33,7 @@ from fiber_audit.testing import gaussian_problem, wasserstein_to_gaussian
 
 OUT = Path(__file__).parent / "results" / "gaussian.csv"
 CASES = [(8, 3), (8, 1), (8, 7), (32, 12)]
-DRAWS, SETS = 1500, 4
+DRAWS, SETS = 1500, 2
 SWEEPS: dict[str, list[dict[str, Any]]] = {
     "unconditional": [{}],
     "moment-matched": [
