@@ -51,7 +51,10 @@ def response(
 
 
 class EditResponse(Metric):
-    """One statistic per edit; n is the number of queries compared with as many fresh samples.
+    """The headline, mean, is the share of edits that are seen; and one statistic per edit.
+
+    An edit is seen where the interval of its response lies above 1. n is the number of queries
+    compared with as many fresh samples; the headline's is that of edits.
 
     Where the data set knows no fresh samples, the second half of the queries stands in for them.
     """
@@ -80,7 +83,7 @@ class EditResponse(Metric):
         if len(data) < 2:
             raise UsageError("edit_response: too few queries; a Fréchet distance needs 2 and 2.")
         plain, beside = self._features(context, data), self._features(context, fresh)
-        found = []
+        found, noticed = [], []
         for name in self.edits:
             if name == "mode_drop" and labels is None:
                 found.append(self._measurement(name, None, len(data), "the queries have no labels"))
@@ -89,15 +92,24 @@ class EditResponse(Metric):
             edited = self._features(context, EDITS[name](data, labels, self.strength, generator))
             moved = response(edited, plain, beside, rng(context, f"edit {name}"))
             seen = moved.ci_low is not None and moved.ci_low > 1
+            noticed.append(seen)
             message = f"strength {self.strength:g}: {'seen' if seen else 'not shown to be seen'}"
             found.append(self._measurement(name, moved, len(data), message))
-        return found
+        return [self._headline(noticed), *found]
 
     def _features(self, context: Context, data: Tensor) -> Array:
         data = data.to(torch.float32)
         if self.extractor and self.extractor != context.extractor_name:
             return matrix(context.features_by(self.extractor, data))
         return matrix(context.phi(data))
+
+    def _headline(self, noticed: Sequence[bool]) -> Measurement:
+        share = sum(noticed) / len(noticed) if noticed else None
+        told = f"{sum(noticed)} of {len(noticed)} edits are seen"
+        name = f"{self.name}:{self.extractor}" if self.extractor else self.name
+        return Measurement(
+            name, "mean", share, len(noticed), "edits seen", self.axis, self.better, message=told
+        )
 
     def _measurement(self, edit: str, found: Estimated | None, n: int, message: str) -> Measurement:
         moved = found or Estimated(math.nan)

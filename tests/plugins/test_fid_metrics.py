@@ -313,6 +313,9 @@ def test_a_colour_network_sees_recolouring_and_misses_a_dropped_mode():
     assert found["recolour"].ci_low > 5
     assert found["mode_drop"].ci_low < 1.5
     assert found["recolour"].message == "strength 0.5: seen"
+    seen = [m.ci_low > 1 for edit, m in found.items() if edit != "mean"]
+    assert found["mean"].value == sum(seen) / 5
+    assert found["mean"].message == f"{sum(seen)} of 5 edits are seen"
 
 
 def test_a_shape_network_sees_a_dropped_mode_and_misses_recolouring():
@@ -326,6 +329,7 @@ def test_a_shape_network_sees_a_dropped_mode_and_misses_recolouring():
 def test_an_edit_of_strength_zero_moves_nothing():
     found = by_statistic(EditResponse(strength=0.0), picture_world(colour=True))
 
+    assert found.pop("mean").value == 0
     assert [round(m.value, 4) for m in found.values()] == [1.0] * 5
     assert all("not shown" in m.message for m in found.values())
 
@@ -337,6 +341,7 @@ def test_without_labels_only_the_dropped_mode_is_left_out():
 
     assert found["mode_drop"].value is None
     assert found["blur"].value is not None
+    assert found["mean"].n == 4
 
 
 def test_tables_have_no_edits():
