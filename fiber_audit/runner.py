@@ -36,6 +36,8 @@ class Options:
     out: the run directory, or None for ``runs/<suite>-<hash>``. shard: (index, count).
     folder: where the suite's file is; its baselines are relative to it.
     baseline: a records.csv that no headline may fall behind by more than `tolerance` (relative).
+    new_baseline: a records.csv that the run is to become; while there is none, conditions that
+    name it say nothing.
     plugins: what Catalogue.load was given, for other processes to load the same.
     """
 
@@ -44,6 +46,7 @@ class Options:
     folder: Path = Path()
     baseline: Path | None = None
     tolerance: float = 0.05
+    new_baseline: Path | None = None
     disabled: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     autoload: bool | None = None
@@ -92,6 +95,7 @@ def run(
     conditions = [
         condition_syntax.parse(c, f"conditions[{i}]") for i, c in enumerate(suite.conditions)
     ]
+    conditions = [c for c in conditions if not _is_yet_to_be_written(c, options)]
     baselines = read_baselines(conditions, options.folder)
     if options.baseline is not None:
         baselines[str(options.baseline)] = read_csv(options.baseline)
@@ -236,6 +240,13 @@ def _finish(
     shown = {cell.gallery.audit: cell.gallery for cell in scored if cell.gallery is not None}
     _report(store, table, list(shown.values()), suite)
     return Run(store.path, table, judged, failed, 0)
+
+
+def _is_yet_to_be_written(condition: Condition, options: Options) -> bool:
+    new, named = options.new_baseline, condition.baseline
+    if new is None or named is None or new.exists():
+        return False
+    return (options.folder / named).resolve() == new.resolve()
 
 
 def _beside_baseline(table: pd.DataFrame, options: Options) -> list[Condition]:

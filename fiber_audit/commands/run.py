@@ -69,6 +69,7 @@ def run(
         disabled=disabled(p),
         extra=tuple(plugin),
         baseline=None if update_baseline else baseline,
+        new_baseline=baseline if update_baseline else None,
         tolerance=tolerance,
     )
     with Bar() as bar:

@@ -135,3 +135,17 @@ def test_the_report_is_written_again_from_what_is_on_disk(command, toy_suite, tm
 
     assert command("report", "run").returncode == 0
     assert page.read_text() == first
+
+
+def test_the_first_baseline_can_be_made_by_the_suite_that_compares_with_it(command, toy_suite):
+    path = toy_suite(
+        "[[conditions]]\nmetric = 'toy_loss'\nbaseline = 'main.csv'\ntolerance = 0.05\n"
+    )
+    update = ("--baseline", "main.csv", "--update-baseline")
+
+    assert "main.csv" in command("run", str(path)).stderr
+    first = command("run", str(path), *update)
+    assert first.returncode == 0, first.stderr
+    assert (path.parent / "main.csv").exists()
+    again = command("run", str(path), "--json")
+    assert [v["status"] for v in json.loads(again.stdout)["verdicts"]] == ["pass"]

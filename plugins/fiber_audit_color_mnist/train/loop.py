@@ -119,7 +119,7 @@ def write_summary(folder: Path, name: str, recipe: Recipe, images: int, seconds:
     """Leave beside the weights what made them (the model card quotes it)."""
     facts = {
         "name": name, "steps": recipe.steps, "batch": recipe.batch, "lr": recipe.lr,
-        "ema": recipe.ema, "seed": recipe.seed, "bfloat16": recipe.bfloat16, "training_digits": images,
-        "seconds": round(seconds), "torch": torch.__version__,
+        "ema": recipe.ema, "seed": recipe.seed, "bfloat16": recipe.bfloat16,
+        "training_digits": images, "seconds": round(seconds), "torch": torch.__version__,
     }  # fmt: skip
     (folder / "training.json").write_text(json.dumps(facts, indent=2) + "\n")
