@@ -113,7 +113,9 @@ class BlindSpot:
         """The finding in words."""
         seen = f"{name} sees {self.own:.1%} of the unguided distance, the others {self.others:.1%}"
         if self.verdict == "hides" and self.confidence is not None:
-            return f"{seen}: it hides {self.score.value:.0%} ({self.confidence:.1%} sure)"
+            sure = f"{min(self.confidence, 0.999):.1%} sure"
+            more = "more than " if self.confidence > 0.999 else ""
+            return f"{seen}: it hides {self.score.value:.0%} ({more}{sure})"
         if self.verdict == "hides nothing":
             return f"{seen}: it hides nothing"
         return f"{seen}: inconclusive, add queries"
