@@ -58,14 +58,23 @@ def scatters(records: pd.DataFrame) -> list[Plot]:
     for x in consistency if fidelity else ():
         points = [p for a in audits if (p := _point(records, a, x, fidelity[0])) is not None]
         if points and len(plots) < MOST_PLOTS:
-            labels = (_label(better[x], x), _label(better[fidelity[0]], fidelity[0]))
-            svg = scatter(points, *labels, f"scatter-{len(plots)}")
+            floor = _floor(records, x)
+            dotted = "" if floor is None else "; dotted: floor"
+            labels = (_label(better[x], x) + dotted, _label(better[fidelity[0]], fidelity[0]))
+            svg = scatter(points, *labels, f"scatter-{len(plots)}", floor)
             plots.append(Plot(svg, x, fidelity[0]))
     return plots
 
 
 def _label(better: str, metric: str) -> str:
     return f"{metric} ({better} is better)" if better else metric
+
+
+def _floor(records: pd.DataFrame, metric: str) -> float | None:
+    """What true samples of the same number have, if the metric says so: the mean over audits."""
+    rows = records[(records["metric"] == metric) & (records["statistic"] == "floor")]
+    values = rows[rows["query"].isna()]["value"].dropna()
+    return float(values.mean()) if len(values) else None
 
 
 def _point(records: pd.DataFrame, audit: str, x: str, y: str) -> Point | None:
@@ -78,8 +87,11 @@ def _point(records: pd.DataFrame, audit: str, x: str, y: str) -> Point | None:
     return Point(audit, found[0], found[1])
 
 
-def scatter(points: Sequence[Point], x: str, y: str, name: str) -> str:
-    """Points with error bars and a legend as an SVG element; name must be unique on the page."""
+def scatter(points: Sequence[Point], x: str, y: str, name: str, floor: float | None = None) -> str:
+    """Points with error bars and a legend as an SVG element; name must be unique on the page.
+
+    floor: where on x to draw a dotted line.
+    """
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -96,6 +108,8 @@ def scatter(points: Sequence[Point], x: str, y: str, name: str) -> str:
                 marker=MARKERS[i % len(MARKERS)], color=colour, markeredgecolor=PAPER,
                 markersize=8, linestyle="none", capsize=3, label=str(i),
             )  # fmt: skip
+        if floor is not None:
+            axes.axvline(floor, color=INK, linewidth=0.8, linestyle=":")
         _frame(axes, points, x, y)
         legend = axes.legend(
             loc="upper left", bbox_to_anchor=(-0.12, -0.16), frameon=False, labelcolor=INK,

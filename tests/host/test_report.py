@@ -284,6 +284,15 @@ def test_the_scatter_needs_both_axes(page):
     assert "colour/latent/ndtm: 1.1 against 1.2" in label
 
 
+def test_the_scatter_shows_where_true_samples_would_be(page):
+    rows = both_axes()
+    metric = next(r["metric"] for r in rows if r["axis"] == "consistency")
+    floor = row(metric=metric, axis="consistency", value=0.05, statistic="floor", better="")
+
+    assert "dotted: floor" not in page(rows)
+    assert "dotted: floor" in page([*rows, floor])
+
+
 def test_names_that_plots_treat_specially_are_in_the_legend_as_they_are(page):
     audits = ("_hidden/p/s", "$x^2$/p/s")
     rows = [
