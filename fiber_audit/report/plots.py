@@ -59,7 +59,7 @@ def scatters(records: pd.DataFrame) -> list[Plot]:
         points = [p for a in audits if (p := _point(records, a, x, fidelity[0])) is not None]
         if points and len(plots) < MOST_PLOTS:
             floor = _floor(records, x)
-            dotted = "" if floor is None else "; dotted: floor"
+            dotted = "" if floor is None else " (dotted: floor)"
             labels = (_label(better[x], x) + dotted, _label(better[fidelity[0]], fidelity[0]))
             svg = scatter(points, *labels, f"scatter-{len(plots)}", floor)
             plots.append(Plot(svg, x, fidelity[0]))
@@ -67,7 +67,9 @@ def scatters(records: pd.DataFrame) -> list[Plot]:
 
 
 def _label(better: str, metric: str) -> str:
-    return f"{metric} ({better} is better)" if better else metric
+    """The metric, after an arrow to where it is better."""
+    arrow = {"lower": "↓ ", "higher": "↑ "}.get(better, "")
+    return arrow + metric
 
 
 def _floor(records: pd.DataFrame, metric: str) -> float | None:
@@ -99,7 +101,7 @@ def scatter(points: Sequence[Point], x: str, y: str, name: str, floor: float | N
         below = 0.6 + 0.19 * len(points)  # inches for the axis label and the legend
         height = below + 2.75
         figure = Figure(figsize=(WIDTH, height))
-        axes = figure.add_axes((0.15, below / height, 0.82, 2.6 / height))
+        axes = figure.add_axes((0.18, below / height, 0.79, 2.6 / height))
         axes.set_facecolor("none")
         for i, point in enumerate(points):
             colour = PALETTE[i % len(PALETTE)]
@@ -112,7 +114,7 @@ def scatter(points: Sequence[Point], x: str, y: str, name: str, floor: float | N
             axes.axvline(floor, color=INK, linewidth=0.8, linestyle=":")
         _frame(axes, points, x, y)
         legend = axes.legend(
-            loc="upper left", bbox_to_anchor=(-0.12, -0.16), frameon=False, labelcolor=INK,
+            loc="upper left", bbox_to_anchor=(-0.16, -0.16), frameon=False, labelcolor=INK,
             borderaxespad=0, handletextpad=0.4,
         )  # fmt: skip
         for text, point in zip(legend.get_texts(), points, strict=True):
