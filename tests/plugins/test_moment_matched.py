@@ -17,6 +17,7 @@ from fiber_audit.contracts import Extractor, Problem
 from fiber_audit.meter import Meter
 from fiber_audit.testing import (
     GaussianPrior,
+    LinearExtractor,
     gaussian_problem,
     linear_betas,
     wasserstein_to_gaussian,
@@ -92,6 +93,21 @@ def test_a_single_feature_costs_little_more_than_one_backward_per_step():
 
     assert cost.prior_forward / 4 == 20
     assert cost.prior_backward / 4 <= 30
+
+
+def test_features_that_say_the_same_in_2048_dimensions_give_the_same_draws_at_the_same_cost():
+    narrow = gaussian_problem(64)
+    g = torch.Generator().manual_seed(4)
+    isometry, _ = torch.linalg.qr(torch.randn(2048, 3, generator=g))
+    extractor = LinearExtractor(isometry @ narrow.extractor.matrix)
+    wide = Problem(extractor, narrow.prior, narrow.queries, narrow.targets @ isometry.T)
+    found = []
+    for problem in (narrow, wide):
+        with Meter(problem.prior, problem.extractor) as cost:
+            found.append((sampler().sample(problem, noise(64)).states, cost.prior_backward))
+
+    torch.testing.assert_close(found[0][0], found[1][0], atol=2e-3, rtol=0)
+    assert found[1][1] == pytest.approx(found[0][1], rel=0.1)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

@@ -120,7 +120,7 @@ def pixel_network() -> UNet2DModel:
     )  # fmt: skip
 
 
-def pixel_recipe(steps: int = 24_000) -> Recipe:
+def pixel_recipe(steps: int = 20_000) -> Recipe:
     """Velocity prediction (DDPM, linear beta) on pixels, rearranged by `pixels.to_state`."""
     scheduler = DDPMScheduler(
         beta_start=1e-4, beta_end=0.02, prediction_type="v_prediction", clip_sample=False
