@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+import weakref
 from functools import cache
 from pathlib import Path
 
@@ -149,6 +150,38 @@ def test_a_target_that_is_not_a_number_costs_its_own_draw_only(name):
     torch.testing.assert_close(lost.data[others], whole.data[others], rtol=1e-4, atol=1e-5)
     for tensor in (lost.data, lost.states, lost.path, *lost.diagnostics.values()):
         assert tensor.isfinite().all()
+
+
+@pytest.mark.parametrize("name", [n for n, f in FACTORIES.items() if "steps" in defaults_of(f)])
+def test_no_graph_outlives_its_step_so_memory_does_not_grow_with_the_steps(name):
+    options = row(name).get("options", {}) | row(name).get("short", {})
+    few, many = (most_kept(FACTORIES[name](**options | {"steps": n})) for n in (10, 40))
+    assert many == few
+    assert (few > 0) == (build(name)[0].guided)
+
+
+def most_kept(sampler):
+    """The most tensors that graphs held at once; none is held afterwards."""
+    kept, most = weakref.WeakSet(), 0
+
+    def pack(tensor):
+        nonlocal most
+        kept.add(held := Held(tensor))
+        most = max(most, len(kept))
+        return held
+
+    problem = varied(gaussian_problem(4))
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda held: held.tensor):
+        sampler.sample(problem, Noise(range(4)))
+    assert len(kept) == 0
+    return most
+
+
+class Held:
+    """A tensor that a graph saved for its backward pass."""
+
+    def __init__(self, tensor):
+        self.tensor = tensor
 
 
 def varied(problem):
