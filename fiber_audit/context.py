@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -66,7 +66,8 @@ class Context:
     seed: int = 0
     batch_size: int = 64
     named_extractor: Callable[[str], Extractor] | None = None
-    """Another extractor by its catalogue name; use `features_by`."""
+    """Another extractor by its catalogue name; use `seen_by` or `features_by`."""
+    _seen: dict[str, Seen] = field(default_factory=dict, repr=False)
 
     @property
     def per_query(self) -> int:
@@ -82,29 +83,36 @@ class Context:
         return features_in_batches(self.extractor, data, self.batch_size)
 
     def features_by(self, name: str, data: Tensor) -> Tensor:
-        """Features of data under another extractor of the catalogue."""
+        """Features of data under an extractor of the suite or the catalogue."""
+        if name == self.extractor_name:
+            return self.phi(data)
         if self.named_extractor is None:
             raise LookupError(f"no catalogue is at hand to look up extractor {name!r}")
         return features_in_batches(self.named_extractor(name), data, self.batch_size)
+
+    def seen_by(self, name: str = "") -> Seen:
+        """What an extractor of the suite or the catalogue sees; "" is the audited one."""
+        name = name or self.extractor_name
+        return self._seen.setdefault(name, Seen(self, name))
 
     def generator(self, purpose: str) -> torch.Generator:
         """A CPU generator of this audit, the same at every call with the same purpose."""
         return torch.Generator().manual_seed(derive_seed(self.seed, self.audit, purpose))
 
-    @cached_property
+    @property
     def query_features(self) -> Tensor:
         """phi(query), (q, d)."""
-        return self.phi(self.queries.data)
+        return self.seen_by().queries
 
-    @cached_property
+    @property
     def draw_features(self) -> Tensor:
         """phi(draw), (q, k, d): measured on the finished, clamped draws."""
-        return self.grouped(self.phi(self.draws.data))
+        return self.seen_by().draws
 
-    @cached_property
+    @property
     def unguided_features(self) -> Tensor:
         """phi(unguided draw), (q, k, d)."""
-        return self.grouped(self.phi(self.unguided))
+        return self.seen_by().unguided
 
     @cached_property
     def fiber_loss(self) -> Tensor:
@@ -148,3 +156,28 @@ class Context:
     def reconstruction_gap(self) -> Tensor:
         """RMS feature distance of each query to its reconstruction by the prior, (q,) float64."""
         return rms(self.phi(self.reconstruction).double() - self.query_features.double())
+
+
+@dataclass(eq=False)
+class Seen:
+    """One audit in the features of one extractor, each computed on first use and kept."""
+
+    context: Context
+    name: str
+
+    @cached_property
+    def queries(self) -> Tensor:
+        """Of the queries, (q, d)."""
+        return self.context.features_by(self.name, self.context.queries.data)
+
+    @cached_property
+    def draws(self) -> Tensor:
+        """Of the draws, (q, k, d)."""
+        context = self.context
+        return context.grouped(context.features_by(self.name, context.draws.data))
+
+    @cached_property
+    def unguided(self) -> Tensor:
+        """Of the prior's own draws, (q, k, d)."""
+        context = self.context
+        return context.grouped(context.features_by(self.name, context.unguided))

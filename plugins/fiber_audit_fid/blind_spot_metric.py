@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from torch import Tensor
 
 from fiber_audit.context import Context
 from fiber_audit.contracts import Axis, Better, Measurement, Metric
@@ -23,7 +22,7 @@ from fiber_audit.errors import UsageError, WeightsError
 
 from .blind_spot import Estimated, View, blind_spot, relative_distance
 from .moments import matrix
-from .set_metrics import rng
+from .set_metrics import rng, slots
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,17 +65,8 @@ class BlindSpotMetric(Metric):
         return [*found, *self._scores(context, own, others)]
 
     def _view(self, context: Context, name: str) -> View:
-        def features(data: Tensor) -> Tensor:
-            own = name == context.extractor_name
-            return context.phi(data) if own else context.features_by(name, data)
-
-        shape = (len(context.queries), context.per_query, -1)
-        return View(
-            name,
-            matrix(features(context.queries.data)),
-            matrix(features(context.draws.data)).reshape(shape),
-            matrix(features(context.unguided)).reshape(shape),
-        )
+        seen = context.seen_by(name)
+        return View(name, matrix(seen.queries), slots(seen.draws), slots(seen.unguided))
 
     def _seen(self, context: Context, view: View) -> Iterator[Measurement]:
         n = len(view.queries)

@@ -70,7 +70,7 @@ def load(
         fill_random(network, seed)
         return hashlib.sha256(f"random weights, seed {seed}".encode()).hexdigest()
     path = _path(checkpoint, weights, download)
-    expected = sha256 or checkpoint.sha256
+    expected = sha256.lower() or checkpoint.sha256
     found = _digest(path)
     if found != expected:
         raise WeightsError(
@@ -80,8 +80,15 @@ def load(
     try:
         state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
         network.load_state_dict({key: value for key, value in state.items() if keep(key)})
-    except (RuntimeError, AttributeError, OSError, ValueError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0]
+    except (
+        RuntimeError,
+        AttributeError,
+        EOFError,
+        OSError,
+        ValueError,
+        pickle.UnpicklingError,
+    ) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise WeightsError(
             f"{path}: not a checkpoint of {checkpoint.extractor} ({reason}); give another file."
         ) from error

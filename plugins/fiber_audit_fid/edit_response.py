@@ -98,10 +98,8 @@ class EditResponse(Metric):
         return [self._headline(noticed), *found]
 
     def _features(self, context: Context, data: Tensor) -> Array:
-        data = data.to(torch.float32)
-        if self.extractor and self.extractor != context.extractor_name:
-            return matrix(context.features_by(self.extractor, data))
-        return matrix(context.phi(data))
+        name = self.extractor or context.extractor_name
+        return matrix(context.features_by(name, data.to(torch.float32)))
 
     def _headline(self, noticed: Sequence[bool]) -> Measurement:
         share = sum(noticed) / len(noticed) if noticed else None

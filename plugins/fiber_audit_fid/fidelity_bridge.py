@@ -15,6 +15,7 @@ weights. Give a new name to new weights, or pass ``cache=False``.
 from __future__ import annotations
 
 import hashlib
+import pickle
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -161,9 +162,17 @@ def torch_fidelity_extractor(
             f"layer = {chosen!r}: {name} has no such layer. {suggestion(chosen, provided)}"
         )
     with nullcontext() if download else _offline(name):
-        network = kind(
-            name, [chosen], feature_extractor_weights_path=weights or None, verbose=False
-        )
+        try:
+            network = kind(
+                name, [chosen], feature_extractor_weights_path=weights or None, verbose=False
+            )
+        except (OSError, EOFError, pickle.UnpicklingError) as error:
+            if not weights:
+                raise
+            raise WeightsError(
+                f"weights = {weights!r}: torch-fidelity {name} cannot read it "
+                f"({type(error).__name__}); give a checkpoint of that network."
+            ) from error
     return TorchFidelityExtractor(network)
 
 

@@ -38,6 +38,8 @@ from .moments import Array, Moments, matrix
 EPSILON = float(np.finfo(np.float64).eps)
 ROUNDING = 1e-9
 """Distances from -ROUNDING (tr S_a + tr S_b) to 0 are rounding and are returned as 0."""
+LARGEST = 1e70
+"""Of a centred feature: its fourth power, which the Gram matrices hold, is a float64."""
 ACCURACY = 1e-12
 """Eigenvalues are trusted up to this relative error of the trace term."""
 
@@ -59,6 +61,8 @@ def frechet_distance(features_a: Any, features_b: Any, *, allow_unequal: bool = 
     _check(len(a), len(b), a.shape[1], b.shape[1], allow_unequal)
     mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
     a, b = a - mean_a, b - mean_b
+    if max(np.abs(a).max(), np.abs(b).max()) > LARGEST:
+        raise UsageError("the features are too large to be squared in float64: scale them down.")
     free_a, free_b = len(a) - 1, len(b) - 1
     cross = trace_term(a, b) / np.sqrt(free_a * free_b)
     return _assemble(mean_a, mean_b, np.vdot(a, a) / free_a, np.vdot(b, b) / free_b, cross)
@@ -119,7 +123,8 @@ def _nuclear(product: Array) -> float:
     """
     wide = product.shape[0] < product.shape[1]
     gram = product @ product.T if wide else product.T @ product
-    fast = _sum_of_roots(linalg.eigvalsh(gram, check_finite=False))
+    values = linalg.eigvalsh(gram, check_finite=False)
+    fast = _sum_of_roots(values, values[-1])
     if fast is not None:
         return fast
     return float(linalg.svd(product, compute_uv=False, check_finite=False).sum())
@@ -140,20 +145,29 @@ def _generalised(s_a: Array, s_b: Array) -> float | None:
         )
     except linalg.LinAlgError:
         return None
-    return _sum_of_roots(values)
+    return _sum_of_roots(values, _largest_eigenvalue(s_a) * _largest_eigenvalue(s_b))
 
 
-def _sum_of_roots(values: Array) -> float | None:
+def _largest_eigenvalue(covariance: Array, iterations: int = 20) -> float:
+    """About |S|, from below, by the power method: an order of magnitude is all that is needed."""
+    v = covariance[np.argmax(np.diagonal(covariance))]
+    for _ in range(iterations):
+        v = covariance @ (v / np.linalg.norm(v))
+    return float(np.linalg.norm(v))
+
+
+def _sum_of_roots(values: Array, size: float) -> float | None:
     """Sum of sqrt(values) for ascending eigenvalues, or None where rounding spoils it.
 
-    Each eigenvalue l has an error of about eps l_max, so its root has eps l_max / (2 sqrt l): the
-    sum of these, for the eigenvalues found, is an estimate of the error of the whole.
+    size: of the numbers that the eigenvalues were computed from; for a product, that of its
+    factors, however small their product is. Each eigenvalue l has an error of about eps size, so
+    its root has eps size / (2 sqrt l): the sum of these, for the eigenvalues found, is an estimate
+    of the error of the whole.
     """
-    largest = values[-1]
-    if not values[0] > len(values) * EPSILON * largest:
+    if not values[0] > len(values) * EPSILON * size:
         return None
     roots = np.sqrt(values)
-    error = (EPSILON * largest / 2 / roots).sum()
+    error = (EPSILON * size / 2 / roots).sum()
     return float(roots.sum()) if error <= ACCURACY * roots.sum() else None
 
 

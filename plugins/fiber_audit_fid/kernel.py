@@ -55,6 +55,10 @@ def kernel_distance(
 
     a, b = _pair(features_a, features_b)
     smallest = min(len(a), len(b))
+    if subsets < 1 or subset_size < 2:
+        raise UsageError(
+            f"subsets = {subsets}, subset_size = {subset_size}: take at least one subset of two."
+        )
     if smallest < 2:
         raise UsageError(f"the sets have {len(a)} and {len(b)} rows: KID needs at least 2.")
     if paired and len(a) != len(b):
@@ -97,6 +101,8 @@ def gaussian_kernel_distance(
     1.7293
     """
     a, b = _pair(features_a, features_b)
+    if sigma is not None and sigma <= 0:
+        raise UsageError(f"sigma = {sigma}: a bandwidth is above 0; leave it out for the median.")
     if sigma is None:
         within = _squared(b, b)[np.triu_indices(len(b), 1)]
         sigma = float(np.sqrt(np.median(within))) if len(within) else 0.0

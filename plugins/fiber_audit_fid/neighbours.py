@@ -77,6 +77,8 @@ def _pair(draws: Any, real: Any, k: int) -> tuple[Array, Array]:
             f"draws have {a.shape[1]} features and real rows {b.shape[1]}: "
             "take both from one extractor."
         )
+    if k < 1:
+        raise UsageError(f"k = {k}: a ball reaches to the first neighbour at least.")
     if min(len(a), len(b)) <= k:
         raise UsageError(
             f"{len(a)} draws and {len(b)} real rows: the {k}-th neighbour needs more than {k} of "

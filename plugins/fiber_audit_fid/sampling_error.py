@@ -119,11 +119,29 @@ def extrapolate(
 def frechet_at_infinity(
     features_a: Any, features_b: Any, rng: np.random.Generator, groups: int = 10
 ) -> Extrapolation:
-    """FD of infinitely many samples from two sets (n, d) of equally many rows, at least 16."""
+    """FD of infinitely many samples from two sets (n, d) of equally many rows.
+
+    Raises UsageError below `rows_for_limit(d)` rows: with fewer, the bias does not fall like 1 / n
+    yet, and the intercept would be far too high.
+    """
     a, b = matrix(features_a, "features_a"), matrix(features_b, "features_b")
     if len(a) != len(b):
         raise UsageError(f"the sets have {len(a)} and {len(b)} rows: take as many of each.")
+    if len(a) < (least := rows_for_limit(a.shape[1])):
+        raise UsageError(
+            f"the sets have {len(a)} rows of {a.shape[1]} features: the bias falls like 1 / n from "
+            f"{least} rows on; add samples."
+        )
     return extrapolate(lambda rows: frechet_distance(a[rows], b[rows]), len(a), rng, groups=groups)
+
+
+def rows_for_limit(d: int) -> int:
+    """The least number of rows for a Fréchet distance of d features at infinite n.
+
+    From there on the intervals of `extrapolate` covered the truth, for flat spectra as for steep
+    ones; at n = 2 d and a flat spectrum they never did.
+    """
+    return max(32, 3 * d)
 
 
 def _parts(rows: Array, size: int, repeats: int) -> list[Array]:

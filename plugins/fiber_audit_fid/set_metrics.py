@@ -28,7 +28,7 @@ from .frechet import frechet_distance
 from .kernel import gaussian_kernel_distance, kernel_distance
 from .moments import Array, matrix
 from .neighbours import density_coverage, precision_recall
-from .sampling_error import SamplingError, Statistic, extrapolate, jackknife
+from .sampling_error import SamplingError, Statistic, extrapolate, jackknife, rows_for_limit
 
 
 class SetMetric(Metric):
@@ -58,7 +58,8 @@ class SetMetric(Metric):
 
     def measure(self, context: Context) -> Sequence[Measurement]:
         """Mean over slots, with unguided draws and the floor beside it."""
-        queries = self._features(context, context.queries.data)
+        seen = context.seen_by(self.extractor)
+        queries = matrix(seen.queries)
         if len(queries) < self.smallest:
             raise UsageError(
                 f"{self.name}: {len(queries)} queries; it needs at least {self.smallest}."
@@ -70,8 +71,7 @@ class SetMetric(Metric):
                 "compare with the queries."
             )
         real = queries if self.against == "queries" or fresh is None else fresh
-        draws = self._slots(context, context.draws.data)
-        unguided = self._slots(context, context.unguided)
+        draws, unguided = slots(seen.draws), slots(seen.unguided)
         found = [
             self._measurement(context, "mean", draws, real),
             self._measurement(context, "unguided", unguided, real),
@@ -115,18 +115,16 @@ class SetMetric(Metric):
 
         return statistic
 
-    def _features(self, context: Context, data: Tensor) -> Array:
-        if self.extractor and self.extractor != context.extractor_name:
-            return matrix(context.features_by(self.extractor, data))
-        return matrix(context.phi(data))
-
-    def _slots(self, context: Context, data: Tensor) -> Array:
-        return self._features(context, data).reshape(len(context.queries), context.per_query, -1)
-
     def _fresh(self, context: Context) -> Array | None:
         generator = context.generator("fresh samples of the data set")
         data = context.dataset.reference(len(context.queries), generator)
-        return None if data is None else self._features(context, data)
+        name = self.extractor or context.extractor_name
+        return None if data is None else matrix(context.features_by(name, data))
+
+
+def slots(features: Tensor) -> Array:
+    """Features of draws (q, k, d), in float64 and finite."""
+    return matrix(features.flatten(0, 1)).reshape(features.shape)
 
 
 def rng(context: Context, purpose: str) -> np.random.Generator:
@@ -147,10 +145,10 @@ class FrechetDistance(SetMetric):
         return frechet_distance(draws, real)
 
     def more(self, context: Context, draws: Array, real: Array) -> Sequence[Measurement]:
-        """The distance at infinite n, from 32 queries on."""
-        n = len(real)
-        if n < 32:
-            message = f"{n} queries: the extrapolation to infinite n starts at 32"
+        """The distance at infinite n, where there are queries enough to extrapolate from."""
+        n, d = real.shape
+        if n < (least := rows_for_limit(d)):
+            message = f"{n} queries, {d} features: the extrapolation to infinite n needs {least}"
             return [self._limit(n, None, None, message)]
         mean_over_slots = self._mean_over_slots(draws, real)
         found = extrapolate(mean_over_slots, n, rng(context, "limit"), points=6, repeats=2)

@@ -235,7 +235,7 @@ def test_every_gallery_is_shown_with_its_draws_from_the_best_to_the_worst(page):
     galleries = [gallery(), gallery("colour/latent/ndtm"), gallery("t/a/b", shape=(3,))]
     text = page(None, galleries)
     for each in galleries:
-        assert f'<h3 class="id">{each.audit}</h3>' in text
+        assert f'<h3 class="id" id="draws-{each.audit}">{each.audit}</h3>' in text
     first = galleries[0]
     for i in range(2):
         order = np.argsort(first.fiber_loss[i])
@@ -321,6 +321,22 @@ def test_the_blind_spot_matrix_has_a_row_per_guide_and_its_own_cells_marked(page
     assert re.findall(r"--shade: ([\d.]+)", heat) == ["0.0", "1.0", "0.5", "0.0"]
     assert heat.count('class="own"') == 2
     assert "blind-spots" not in page([row()])
+
+
+def test_raw_distances_and_the_unguided_row_stand_in_the_matrix_and_rows_lead_to_their_draws(page):
+    values = {"measured_by:a": 0.1, "frechet_by:a": 1.25, "unguided_by:a": 12.5}
+    rows = [
+        row("a/p/s", "blind_spot", "consistency", value, statistic=statistic)
+        for statistic, value in values.items()
+    ]
+    text = page(rows, [gallery("a/p/s")])
+    heat = text[text.index('class="heat"') :]
+    heat = heat[: heat.index("</table>")]
+
+    assert "FD 1.25" in heat
+    assert "FD 12.5" in heat
+    assert 'href="#draws-a/p/s"' in heat
+    assert 'id="draws-a/p/s"' in text
 
 
 def test_cost_and_provenance_are_told(page):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fiber_audit_fid.blind_spot import View, blind_spot, relative_distance
+from fiber_audit_fid.frechet import frechet_distance
 
 from fiber_audit.errors import UsageError
 
@@ -49,6 +50,32 @@ def test_the_interval_covers_zero_for_two_networks_that_see_alike():
         inside += found.verdict == "inconclusive"
 
     assert inside >= 90
+
+
+@pytest.mark.parametrize("sizes", [(4, 48), (48, 4), (4, 256)])
+def test_a_network_with_fewer_features_does_not_hide_because_others_see_more_noise(sizes):
+    """Both see half of the prior's shift, so a quarter of its distance; all else is noise."""
+
+    def shifted(seed: int, d: int, q: int = 128) -> View:
+        r, shift = rng(seed), 3 / d**0.5
+        queries = r.standard_normal((q, d))
+        unguided, draws = (r.standard_normal((q, 1, d)) + s * shift for s in (1, 0.5))
+        return View(f"net-{seed}", queries, draws, unguided)
+
+    for s in range(5):
+        own, other = (shifted(2 * s + i, d) for i, d in enumerate(sizes))
+        assert blind_spot(own, [other], rng()).verdict == "inconclusive"
+
+
+def test_the_noise_of_a_distance_is_that_of_two_samples_of_one_law():
+    for d, q in ((4, 400), (64, 400), (64, 48)):
+        r = rng(1)
+        seen = View("net", *(r.standard_normal((q, *k, d)) for k in ((), (1,), (1,))))
+        truth = np.mean([frechet_distance(*r.standard_normal((2, q, d))) for _ in range(20)])
+        shifted = View("net", seen.queries, seen.draws, seen.unguided + 5)
+        expected = truth / shifted.distances(np.arange(q))[1]
+
+        assert shifted.noise(rng()) == pytest.approx(expected, rel=0.3)
 
 
 def test_more_queries_make_the_interval_narrower():

@@ -249,6 +249,30 @@ def test_features_beyond_float64_are_refused():
         frechet_distance([[1e200], [-1e200]], [[0.0], [1.0]])
 
 
+@pytest.mark.parametrize("n", [4, 20])
+@pytest.mark.parametrize("large", [1e100, 1e150])
+def test_features_whose_squares_have_no_square_are_refused(n, large):
+    a, b = pair(n, 6)
+
+    with pytest.raises(UsageError, match="too large"):
+        frechet_distance(large * a, b)
+
+
+@pytest.mark.parametrize("decades", [0.0, 1.0, 3.0, 6.0])
+@pytest.mark.parametrize("d", [8, 64])
+def test_opposed_spectra_lose_no_digits(decades, d):
+    """Where one set is wide the other is narrow: S_a S_b is flat, and S_a and S_b are not."""
+    rng = np.random.default_rng(0)
+    wide = 10 ** -np.linspace(0, decades, d)
+    rotation, _ = np.linalg.qr(rng.standard_normal((d, d)))
+    a = rng.standard_normal((2 * d + 4, d)) * wide @ rotation
+    b = rng.standard_normal((2 * d + 4, d)) * wide[::-1] @ rotation
+    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
+    exact = np.linalg.svd(a @ b.T, compute_uv=False).sum()
+
+    assert frechet.trace_term(a, b) == pytest.approx(exact, rel=1e-11)
+
+
 def test_other_feature_counts_are_refused():
     with pytest.raises(UsageError, match="3 and 4 features"):
         frechet_distance(np.zeros((5, 3)), np.zeros((5, 4)))

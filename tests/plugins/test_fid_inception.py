@@ -65,7 +65,7 @@ def test_the_other_layers_are_torch_fidelitys_too(layer):
     assert relative(found, wanted) < 1e-4
 
 
-@pytest.mark.parametrize("size", [(28, 28), (342, 342), (400, 301)])
+@pytest.mark.parametrize("size", [(28, 28), (342, 342), (400, 301), (700, 500)])
 def test_the_torchvision_float_path_is_its_own_transform_and_model_on_8_bit_images(vision, size):
     network = torchvision.models.inception_v3(
         weights=None, init_weights=False, aux_logits=False, transform_input=True

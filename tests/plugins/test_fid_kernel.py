@@ -155,6 +155,17 @@ def test_order_and_shift_change_nothing():
     assert neighbourhood(a + 1000, b + 1000) == neighbourhood(a, b)
 
 
+def test_numbers_that_mean_nothing_are_refused_in_one_sentence():
+    a, b = normal(9), normal(9, seed=1)
+    for sigma in (0.0, -1.0):
+        with pytest.raises(UsageError, match="a bandwidth is above 0"):
+            gaussian_kernel_distance(a, b, sigma)
+    with pytest.raises(UsageError, match="at least one subset of two"):
+        kernel_distance(a, b, subset_size=1)
+    with pytest.raises(UsageError, match="k = 0: a ball reaches"):
+        precision_recall(a, b, 0)
+
+
 def test_too_few_rows_are_refused_in_one_sentence():
     with pytest.raises(UsageError, match="3 draws and 9 real rows: the 3-th neighbour needs more"):
         precision_recall(normal(3), normal(9))

@@ -159,6 +159,63 @@ def test_draws_can_be_held_against_fresh_samples_of_the_data(kind):
     assert "floor" not in by_statistic(kind(), world(known=False))
 
 
+def with_draws(context: Context, draws: Tensor) -> Context:
+    return dataclasses.replace(context, draws=dataclasses.replace(context.draws, data=draws))
+
+
+def test_a_collapsed_sampler_is_precise_and_dense_and_covers_nothing():
+    context = world(n=120)
+    generator = torch.Generator().manual_seed(2)
+    collapsed = 0.05 * torch.randn(context.draws.data.shape, generator=generator)
+    found = {
+        kind: by_statistic(kind(), with_draws(context, collapsed))["mean"].value
+        for kind in (Precision, Recall, Density, Coverage)
+    }
+
+    assert found[Precision] > 0.8
+    assert found[Recall] < 0.3
+    assert found[Density] > 0.9
+    assert found[Coverage] < 0.5
+
+
+def test_the_kernel_distance_is_unbiased_for_draws_that_copy_their_queries_in_part():
+    """Draws with the queries' law, each tied to its own query: 0 on average, pairs left out."""
+    values = []
+    for seed in range(40):
+        context = world(n=60, k=1)
+        generator = torch.Generator().manual_seed(seed)
+        fresh = torch.randn(60, 8, generator=generator)
+        tied = 0.8 * context.queries.data + 0.6 * fresh
+        values.append(by_statistic(KernelDistance(), with_draws(context, tied))["mean"].value)
+    stderr = np.std(values) / len(values) ** 0.5
+
+    assert abs(np.mean(values)) < 4 * stderr
+
+
+def test_the_features_of_an_extractor_are_computed_once_for_all_metrics():
+    context = world()
+    counted = []
+    context.extractor.network.register_forward_hook(lambda *_: counted.append(1))
+    for kind in ALL:
+        kind(against="queries").measure(world_without_fresh(context))
+    once = len(counted)
+    BlindSpotMetric(["b"]).measure(context)
+
+    assert len(counted) == once
+
+
+def world_without_fresh(context: Context) -> Context:
+    context.dataset.known = False
+    return context
+
+
+def test_the_limit_needs_more_queries_than_features():
+    found = by_statistic(FrechetDistance(), world(n=31))["limit"]
+
+    assert found.value is None
+    assert "31 queries, 4 features: the extrapolation to infinite n needs 32" in found.message
+
+
 def test_too_few_queries_are_one_sentence():
     with pytest.raises(UsageError, match="frechet_distance: 1 queries; it needs at least 2"):
         FrechetDistance().measure(world(n=1))

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fiber_audit_fid.frechet import frechet_distance
-from fiber_audit_fid.sampling_error import extrapolate, frechet_at_infinity, jackknife
+from fiber_audit_fid.sampling_error import (
+    extrapolate,
+    frechet_at_infinity,
+    jackknife,
+    rows_for_limit,
+)
 
 from fiber_audit.errors import UsageError
 
@@ -94,6 +99,47 @@ def test_too_few_rows_are_refused():
     a = rng().standard_normal((15, 2))
 
     with pytest.raises(UsageError, match="n = 15: an extrapolation"):
-        frechet_at_infinity(a, a, rng())
+        extrapolate(lambda rows: 0.0, 15, rng())
     with pytest.raises(UsageError, match="15 and 14 rows"):
         frechet_at_infinity(a, a[:14], rng())
+
+
+def test_more_features_than_the_rows_can_tell_apart_have_no_limit():
+    """With d near n the bias does not fall like 1 / n: the intercept would be twice the truth."""
+    a, b = rng().standard_normal((2, 128, 64))
+
+    with pytest.raises(UsageError, match=r"128 rows of 64 features: .* from 192 rows on"):
+        frechet_at_infinity(a, b, rng())
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_at_the_fewest_rows_the_limits_interval_covers_the_truth(flat):
+    d = 24
+    spread = np.ones(d) if flat else np.arange(1, d + 1) ** -0.5
+    truth = (0.3**2 + 0.2**2) * (spread**2).sum()
+    inside = 0
+    for seed in range(20):
+        a, b = rng(seed).standard_normal((2, rows_for_limit(d), d)) * spread
+        error = frechet_at_infinity(a, 1.3 * b + 0.2 * spread, rng()).error
+        inside += error.ci_low <= truth <= error.ci_high
+
+    assert inside >= 17
+
+
+def test_the_jackknife_interval_covers_the_distance_at_this_n():
+    """Of the expected distance, bias and all; for steep spectra too."""
+    d, n = 16, 96
+    spread = np.arange(1, d + 1) ** -0.5
+
+    def sets(seed: int) -> np.ndarray:
+        a, b = rng(seed).standard_normal((2, n, d)) * spread
+        return np.stack([a, 1.3 * b + 0.2 * spread])
+
+    expected = np.mean([frechet_distance(*sets(seed)) for seed in range(1000, 1200)])
+    inside = 0
+    for seed in range(60):
+        a, b = sets(seed)
+        found = jackknife(lambda rows, a=a, b=b: frechet_distance(a[rows], b[rows]), n, rng())
+        inside += found.ci_low <= expected <= found.ci_high
+
+    assert inside >= 52

@@ -60,5 +60,6 @@ def test_one_classifier_hides_from_itself_what_its_twin_sees(catalogue, tmp_path
     assert [verdict.status for verdict in run.verdicts] == ["pass"]
     assert row.idxmin() == "classifier"
     assert seen["ci_high"]["measured_by:classifier"] < seen["ci_low"]["measured_by:classifier-b"]
-    assert scores["ci_low"]["mean"] > 0
-    assert "it hides" in scores["message"]["mean"]
+    assert scores["value"]["mean"] > 0.8
+    assert seen["ci_low"]["hides_from:classifier-b"] > 0
+    assert "it hides" in seen["message"]["hides_from:classifier-b"]
