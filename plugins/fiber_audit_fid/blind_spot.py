@@ -170,7 +170,7 @@ def relative_distance(view: View, rng: np.random.Generator) -> Estimated:
 
 
 def seen_if_nothing_is_hidden(r: float, nu: float, nu_others: float) -> tuple[float, float]:
-    """The least and the most that others may see, by the module's last equation.
+    """The least and the most that others may see, by the module's last equation; r lies between.
 
     r, nu: what the network itself sees, and the noise in its U; nu_others: that in theirs.
 
@@ -188,8 +188,8 @@ def seen_if_nothing_is_hidden(r: float, nu: float, nu_others: float) -> tuple[fl
         rho = (r - beta * nu) / (1 - nu) if nu < 1 else highest
         return rho * (1 - nu_others) + beta * nu_others
 
-    least, most = sorted((seen(least_beta), seen(most_beta)))
-    return least, most
+    ends = r, seen(least_beta), seen(most_beta)
+    return min(ends), max(ends)
 
 
 def blind_spot(own: View, others: Sequence[View], rng: np.random.Generator) -> BlindSpot:
