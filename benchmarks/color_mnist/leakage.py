@@ -1,7 +1,7 @@
 """Does guidance leak the query? A control with a prior whose colours break the query's rule.
 
 Command   OMP_NUM_THREADS=1 python benchmarks/color_mnist/leakage.py --data mnist.npz --folder F
-Writes    benchmarks/results/leakage.csv; trains the control's networks into F (40 minutes), once
+Writes    benchmarks/results/leakage.csv; trains the control's networks into F (20 minutes), once
 Expect    `rule` near its truth and `colour_kept` near 1 for every sampler: nothing of the query
           reaches a draw but through its features
 
@@ -97,7 +97,7 @@ def control_prior(data: Path, folder: Path) -> Prior:
         return train(recipe, pool.images, pool.labels, path, say).eval().requires_grad_(False)
 
     shipped_vae = lambda: trainable(load(LayeredVAE, "vae"))  # noqa: E731
-    vae = trained("vae", Recipe(shipped_vae, vae_loss, 4000, lr=7e-4, seed=21, finish=vae_finish))
+    vae = trained("vae", Recipe(shipped_vae, vae_loss, 2000, lr=7e-4, seed=21, finish=vae_finish))
 
     def flow_loss(net: LatentMLP, m: Tensor, labels: Tensor, g: torch.Generator) -> Tensor:
         with torch.no_grad():
@@ -107,7 +107,7 @@ def control_prior(data: Path, folder: Path) -> Prior:
         return (net(torch.lerp(z, noise, t[:, None]), t) - (noise - z)).square().mean(1)
 
     shipped_flow = lambda: trainable(load(LatentMLP, "flow"))  # noqa: E731
-    flow = trained("flow", Recipe(shipped_flow, flow_loss, 6000, batch=512, ema=0.9995, seed=22))
+    flow = trained("flow", Recipe(shipped_flow, flow_loss, 3000, batch=512, ema=0.9995, seed=22))
     return LatentPrior(flow, vae, "velocity", "control")
 
 
