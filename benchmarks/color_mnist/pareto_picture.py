@@ -55,8 +55,9 @@ def panel(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set_xlabel("colour W1 (dotted: floor)")
     axes.grid(color="#dddddd", linewidth=0.5)
     axes.set_axisbelow(True)
+    axes.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
-    axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+    axes.xaxis.set_minor_locator(mpl.ticker.NullLocator())
     axes.spines[["top", "right"]].set_visible(False)
 
 
