@@ -31,6 +31,7 @@ def _moment_matched(
     polish: NonNegativeInt = 8,
     tolerance: Positive = 0.03,
     damping: Positive = 0.01,
+    guided_below: Positive | None = None,
 ) -> Sampler:
     from .moment_matched import MomentMatched
 
@@ -45,4 +46,5 @@ def _moment_matched(
         polish=polish,
         tolerance=tolerance,
         damping=damping,
+        guided_below=guided_below,
     )

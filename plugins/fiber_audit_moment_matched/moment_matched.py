@@ -14,7 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from fiber_audit import Noise, at, clipped, finish, noise_of, over, start, step
+from fiber_audit import Noise, Schedule, at, clipped, finish, noise_of, over, start, step
 from fiber_audit.contracts import Draws, Problem, Sampler
 
 from .correction import Trust, corrected
@@ -39,6 +39,7 @@ class MomentMatched(Sampler):
     polish: int = 8
     tolerance: float = 0.03
     damping: float = 0.01
+    guided_below: float | None = None
 
     def sample(self, problem: Problem, noise: Noise) -> Draws:
         """One draw per row; see `fiber_audit.contracts.Sampler`."""
@@ -49,9 +50,11 @@ class MomentMatched(Sampler):
         finite = x.flatten(1).isfinite().all(1)
         trust = Trust.fresh(x, self.damping)
         path: list[Tensor] = []
+        guided = 0
         before: tuple[Tensor, Tensor] | None = None
         for t, s in pairwise(times):
-            if self.strength > 0:
+            if self._guides(schedule, t):
+                guided += 1
                 # where V does not exist yet, noise is noise: look at it as at the guard's time
                 posterior = Posterior(prior, x, torch.minimum(t, guard))
                 point, loss = corrected(
@@ -83,6 +86,12 @@ class MomentMatched(Sampler):
         health = {
             "refused": trust.refused / trust.tried.clamp(min=1),
             "damping": trust.damping,
-            "stretch": (trust.stretch / (self.steps * problem.targets.shape[1])).sqrt(),
+            "stretch": (trust.stretch / (max(guided, 1) * problem.targets.shape[1])).sqrt(),
         }
         return finish(problem, x, path, finite, health)
+
+    def _guides(self, schedule: Schedule, t: Tensor) -> bool:
+        late = self.guided_below is None or bool(
+            schedule.sigma(t) < self.guided_below * schedule.alpha(t)
+        )
+        return self.strength > 0 and late

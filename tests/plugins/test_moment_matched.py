@@ -321,6 +321,19 @@ def test_the_fiber_loss_falls_with_the_strength():
     assert means == sorted(means, reverse=True)
 
 
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_guided_below_leaves_the_noisy_steps_to_the_prior(schedule):
+    problem = gaussian_problem(4, schedule=schedule)
+    ratio = problem.prior.schedule.sigma(times := problem.prior.schedule.times(20, 2.0)[:-1])
+    ratio = ratio / problem.prior.schedule.alpha(times)
+    late = sampler(guided_below=1.0).sample(problem, noise(4))
+    never = sampler(guided_below=1e-9).sample(problem, noise(4))
+
+    assert late.path.shape[1] == (ratio < 1).sum() < 20
+    assert rms(problem.features(late.states) - problem.targets).max() < 1e-3
+    assert torch.equal(never.states, sampler(strength=0.0).sample(problem, noise(4)).states)
+
+
 def test_a_target_that_is_not_a_number_is_marked():
     problem = gaussian_problem(3)
     targets = problem.targets.clone()
