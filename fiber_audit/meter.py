@@ -61,7 +61,8 @@ class Meter:
             self._add(f"{part}_forward", rows)
             out = _tensor(output)
             if out is not None and out.requires_grad:
-                out.register_hook(lambda _: self._add(f"{part}_backward", rows))
+                hook = out.register_hook(lambda _: self._add(f"{part}_backward", rows))
+                self._handles.append(hook)
 
         return count
 

@@ -8,7 +8,7 @@ gap beside the best point, until the budget is spent.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,12 @@ import pandas as pd
 from .components import Components
 from .contracts import Axis
 from .errors import UsageError, suggestion
-from .options import defaults_of
+from .options import defaults_of, problems_of
 from .plugins import Catalogue
 from .runner import Options, run
 from .suite import Suite, Use
 
+LOW, HIGH = 0.1, 20.0
 STRENGTHS = ("guidance", "strength")
 """Options that mean how strongly a sampler pulls; `option` names another."""
 
@@ -32,6 +33,7 @@ class Trial:
     """One value tried: headline fidelity and consistency (lower is better), and what it cost.
 
     evaluations: of the prior, per draw; a backward pass counts two. seconds: of sampling, per draw.
+    message: why there are no numbers (fidelity and consistency are infinite then).
     """
 
     value: float
@@ -39,6 +41,7 @@ class Trial:
     consistency: float
     evaluations: float
     seconds: float
+    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ class Budget:
     trials: int = 12
 
     def allows_another(self, trials: Sequence[Trial], draws: int) -> bool:
-        """True while one more trial like the dearest so far fits."""
-        if len(trials) < 2:
+        """True while one more trial like the dearest so far fits; the first tells the cost."""
+        if not trials:
             return True
         spent = sum(t.seconds for t in trials) * draws
         used = sum(t.evaluations for t in trials)
@@ -168,7 +171,7 @@ def strength_of(sampler: str, catalogue: Catalogue, option: str | None) -> str:
     numbers = {
         name
         for name, value in defaults_of(catalogue.find("sampler", sampler).factory).items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
+        if isinstance(value, float)
     }
     for name in (option,) if option else STRENGTHS:
         if name in numbers:
@@ -177,6 +180,21 @@ def strength_of(sampler: str, catalogue: Catalogue, option: str | None) -> str:
     raise UsageError(
         f"--option {option or '(none)'}: sampler {sampler!r} has no such number. {hint}"
     )
+
+
+def bounds_of(
+    factory: Callable[..., Any], option: str, low: float | None, high: float | None
+) -> tuple[float, float]:
+    """The range to search: what is given, else 0.1 to 20, or to 1 where an option ends there."""
+    if high is None:
+        high = 1.0 if problems_of(factory, {option: HIGH}, "") else HIGH
+    low = LOW if low is None else low
+    if low >= high:
+        raise UsageError(f"--low {low:g} --high {high:g}: low must be below high.")
+    for name, value in (("--low", low), ("--high", high)):
+        for problem in problems_of(factory, {option: value}, name):
+            raise UsageError(problem)
+    return low, high
 
 
 def _headline(suite: Suite, catalogue: Catalogue, axis: Axis) -> str:
@@ -191,8 +209,11 @@ def _headline(suite: Suite, catalogue: Catalogue, axis: Axis) -> str:
 def _trial(records: pd.DataFrame, value: float, fidelity: str, consistency: str) -> Trial:
     pooled = records[records["query"].isna() & (records["statistic"] == "mean")]
     rows: dict[str, Any] = {row["metric"]: row for row in pooled.to_dict("records")}
-    if fidelity not in rows or consistency not in rows:
-        return Trial(value, math.inf, math.inf, 0.0, 0.0)  # diverged: beaten by every other
+    for name in (fidelity, consistency):
+        if name not in rows or pd.isna(rows[name]["value"]):
+            said = records[records["metric"].isin([name]) & records["message"].notna()]["message"]
+            message = str(said.iloc[0]) if len(said) else f"{name}: no number"
+            return Trial(value, math.inf, math.inf, 0.0, 0.0, message)  # beaten by every other
     row = rows[fidelity]
     evaluations = float(row["prior_forward"]) + 2 * float(row["prior_backward"])
     return Trial(

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
+import tomli_w
 import typer
 
 from ..errors import SuiteError, UnknownName, UsageError
@@ -22,8 +23,14 @@ def tune(
     extractor: Annotated[str | None, typer.Option(help="default: the suite's first")] = None,
     prior: Annotated[str | None, typer.Option(help="default: the suite's first")] = None,
     option: Annotated[str | None, typer.Option(help="default: guidance or strength")] = None,
-    low: Annotated[float, typer.Option(min=1e-9, help="smallest value to try")] = 0.1,
-    high: Annotated[float, typer.Option(min=1e-9, help="largest value to try")] = 20.0,
+    low: Annotated[
+        float | None, typer.Option(min=1e-9, help="smallest value to try (default: 0.1)")
+    ] = None,
+    high: Annotated[
+        float | None, typer.Option(min=1e-9, help="largest value to try (default: 20, or 1)")
+    ] = None,
+    queries: Annotated[int, typer.Option(min=2, help="queries to try on")] = 8,
+    draws: Annotated[int, typer.Option(min=1, help="draws of each query")] = 2,
     goal: Annotated[
         float | None, typer.Option(help="fidelity to reach (default: the knee)")
     ] = None,
@@ -44,9 +51,7 @@ def tune(
     from ..suite import read
 
     catalogue = catalogue_of(p, plugin)
-    if low >= high:
-        raise UsageError(f"--low {low} --high {high}: low must be below high.")
-    full = read(suite, catalogue, ["queries.n=8", "draws=2", *settings])
+    full = read(suite, catalogue, [f"queries.n={queries}", f"draws={draws}", *settings])
     try:
         used = catalogue.find(
             "sampler", full.samplers[sampler].use if sampler in full.samplers else sampler
@@ -58,22 +63,27 @@ def tune(
     from ..runner import Options
 
     chosen = tuning.strength_of(used.qualified, catalogue, option)
+    bounds = tuning.bounds_of(used.factory, chosen, low, high)
     narrow = tuning.narrowed(full, sampler, extractor, prior)
-    budget = tuning.Budget(seconds or math.inf, evaluations or math.inf, trials)
+    budget = tuning.Budget(
+        math.inf if seconds is None else seconds,
+        math.inf if evaluations is None else evaluations,
+        trials,
+    )
     options = Options(out, disabled=disabled(p), extra=tuple(plugin))
     found = []
-    for trial in tuning.tune(
-        narrow, catalogue, sampler, chosen, (low, high), budget, options, goal
-    ):
+    for trial in tuning.tune(narrow, catalogue, sampler, chosen, bounds, budget, options, goal):
         found.append(trial)
-        say(
-            f"{chosen} = {trial.value:.4g}: fidelity {trial.fidelity:.4g}, "
-            f"consistency {trial.consistency:.4g}, {trial.evaluations:.0f} evaluations, "
-            f"{trial.seconds:.2g} s per draw"
+        numbers = (
+            f"fidelity {trial.fidelity:.4g}, consistency {trial.consistency:.4g}, "
+            f"{trial.evaluations:.0f} evaluations, {trial.seconds:.2g} s per draw"
         )
+        say(f"{chosen} = {trial.value:.4g}: {trial.message or numbers}")
     winner = tuning.best(found, goal)
     if not math.isfinite(winner.fidelity):
-        raise UsageError(f"--low {low} --high {high}: every trial diverged; try smaller values.")
+        raise UsageError(
+            f"{chosen} from {bounds[0]:g} to {bounds[1]:g}: no trial gave numbers. {winner.message}"
+        )
     finite = [t for t in found if math.isfinite(t.fidelity)]
     if as_json:
         typer.echo(
@@ -88,6 +98,6 @@ def tune(
         )
         return
     say("front: " + ", ".join(f"{t.value:.4g}" for t in tuning.front(finite)))
-    typer.echo(
-        f"[samplers.{sampler}]\nuse = {json.dumps(used.qualified)}\n{chosen} = {winner.value:.4g}"
-    )
+    tuned = {"use": used.qualified, **narrow.samplers[sampler].options}
+    tuned[chosen] = float(f"{winner.value:.4g}")
+    typer.echo(tomli_w.dumps({"samplers": {sampler: tuned}}).strip())

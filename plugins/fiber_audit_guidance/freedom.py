@@ -19,7 +19,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from fiber_audit import Noise, Schedule, finish, over, start, step
+from fiber_audit import Noise, Schedule, UsageError, finish, over, start, step
 from fiber_audit.contracts import Draws, Problem, Sampler
 
 from .slope import is_finite, predict, view
@@ -41,6 +41,12 @@ class FreeDoM(Sampler):
     eta: float = 1.0
     repeats: int = 2
     travel: Sequence[float] = (0.3, 0.7)
+
+    def __post_init__(self) -> None:
+        if len(self.travel) != 2 or not 0 <= self.travel[0] <= self.travel[1] <= 1:
+            raise UsageError(
+                f"travel = {list(self.travel)}: write [t_low, t_high], 0 <= t_low <= t_high <= 1."
+            )
 
     def sample(self, problem: Problem, noise: Noise) -> Draws:
         """One draw per row; see `fiber_audit.contracts.Sampler`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from fiber_audit import hookimpl
 from fiber_audit.contracts import (
     Count,
@@ -24,7 +26,7 @@ def _moment_matched(
     strength: Fraction = 1.0,
     steps: Count = 20,
     power: Positive = 2.0,
-    order: Count = 2,
+    order: Literal[1, 2] = 2,
     eta: Fraction = 0.0,
     directions: Count = 8,
     linearisations: Count = 2,

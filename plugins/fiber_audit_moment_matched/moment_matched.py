@@ -83,10 +83,11 @@ class MomentMatched(Sampler):
             ok = x.flatten(1).isfinite().all(1)
             finite = finite & ok
             x = torch.where(over(ok, x).bool(), x, 0.0)  # a lost draw must not poison others
+        freedom = min(problem.targets.shape[1], x[0].numel())
         health = {
             "refused": trust.refused / trust.tried.clamp(min=1),
             "damping": trust.damping,
-            "stretch": (trust.stretch / (max(guided, 1) * problem.targets.shape[1])).sqrt(),
+            "stretch": (trust.stretch / (max(guided, 1) * freedom)).sqrt(),
         }
         return finish(problem, x, path, finite, health)
 

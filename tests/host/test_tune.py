@@ -4,7 +4,9 @@ import tomllib
 
 import pytest
 
-from fiber_audit.tune import Budget, Trial, best, front, values
+from fiber_audit.contracts import Count, Fraction, Positive
+from fiber_audit.errors import UsageError
+from fiber_audit.tune import Budget, Trial, best, bounds_of, front, values
 
 
 def trial(value, fidelity, consistency, seconds=1.0, evaluations=10.0):
@@ -39,7 +41,14 @@ def test_the_search_brackets_first_and_then_closes_in_on_the_best():
 
 @pytest.mark.parametrize(
     ("budget", "allowed"),
-    [(Budget(seconds=9), 2), (Budget(evaluations=35), 3), (Budget(trials=5), 5)],
+    [
+        (Budget(seconds=9), 2),
+        (Budget(evaluations=35), 3),
+        (Budget(trials=5), 5),
+        (Budget(trials=1), 1),
+        (Budget(evaluations=15), 1),
+        (Budget(seconds=0), 1),  # what a trial costs is known after the first
+    ],
 )
 def test_a_budget_is_not_passed(budget, allowed):
     made = []
@@ -80,6 +89,29 @@ def test_the_command_prints_a_snippet_that_a_suite_can_hold(command, toy_suite, 
     assert snippet["strength"] == pytest.approx(data["best"]["value"], rel=1e-3)
     assert data["best"]["fidelity"] <= 0.2
     assert all(math.isfinite(t["consistency"]) for t in data["front"])
+
+
+def test_the_snippet_holds_all_that_was_tuned(command, toy_suite, tmp_path):
+    (tmp_path / "spread.py").write_text(CONSISTENCY)
+    text = toy_suite().read_text().replace('["toy_loss"]', '["toy_loss", "spread"]')
+    (tmp_path / "toy.toml").write_text(text)
+    done = command("tune", "proj", "--suite", "toy.toml", "--plugin", "spread.py", "--trials", "1",
+                   "--high", "1", "--set", "samplers.proj.strength=0.5")  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert set(tomllib.loads(done.stdout)["samplers"]["proj"]) == {"use", "strength"}
+    assert len(done.stderr.strip().splitlines()) == 2  # one trial, the front
+
+
+def test_the_range_ends_where_the_option_does_and_never_leaves_it():
+    def share(*, strength: Fraction = 1.0): ...
+
+    def open_ended(*, strength: Positive = 1.0, steps: Count = 5): ...
+
+    assert bounds_of(share, "strength", None, None) == (0.1, 1.0)
+    assert bounds_of(open_ended, "strength", None, None) == (0.1, 20.0)
+    with pytest.raises(UsageError, match="less than or equal to 1"):
+        bounds_of(share, "strength", 0.5, 2.0)
 
 
 @pytest.mark.parametrize(

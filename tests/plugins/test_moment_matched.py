@@ -299,6 +299,16 @@ def test_stretch_tells_a_plausible_target_from_an_impossible_one():
     assert far.diagnostics["stretch"].mean() > 4
 
 
+def test_stretch_does_not_shrink_where_many_features_say_the_same():
+    narrow = gaussian_problem(16)
+    isometry, _ = torch.linalg.qr(torch.randn(512, 3, generator=torch.Generator().manual_seed(4)))
+    extractor = LinearExtractor(isometry @ narrow.extractor.matrix)
+    wide = Problem(extractor, narrow.prior, narrow.queries, narrow.targets @ isometry.T)
+    few, many = (sampler().sample(p, noise(16)).diagnostics["stretch"] for p in (narrow, wide))
+
+    torch.testing.assert_close(many * (8 / 3) ** 0.5, few, rtol=0.1, atol=0.02)
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("power", [1.0, 2.0])
 def test_strength_0_is_the_prior_bit_for_bit(schedule, power):
