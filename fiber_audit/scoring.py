@@ -61,7 +61,8 @@ def cells(
     if lost:
         error = DivergedError(
             f"{lost} of {len(drawn['finite'])} draws left the finite numbers; "
-            f"weaken the guidance of sampler {audit.sampler!r} or raise its steps"
+            f"weaken the guidance of sampler {audit.sampler!r} or raise its steps, "
+            f"unless features of extractor {audit.extractor!r} are not finite themselves"
         )
         return failed_cells(components, audit, "error", str(error), cost)
     context = _context(components, audit, drawn, null)
