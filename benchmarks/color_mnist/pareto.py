@@ -2,9 +2,10 @@
 
 Command   OMP_NUM_THREADS=1 python benchmarks/color_mnist/pareto.py [--priors P] [--queries N]
 Writes    benchmarks/results/pareto.csv (rows of these priors are replaced), docs/img/pareto.svg
-Expect    moment-matched to the lower left of all others: nearer to the fiber than NDTM at any
-          strength, colours at the floor, for a quarter of the evaluations. About two hours of one
-          core for latent or flow with 256 queries; a draw on pixels costs ten times as much
+Expect    latent and pixel: moment-matched to the lower left of NDTM at every strength, for a
+          quarter of the evaluations. Flow: as near to the fiber, colours farther from their law.
+          About 90 minutes of one core for 256 queries on latent or flow; a draw on pixels costs
+          ten times as much (the table has --queries 64 there, and --set draws=2 for pixels)
 
 It runs `pareto.toml`; `sweep.py` says what the columns are.
 """
