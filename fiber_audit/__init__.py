@@ -1,15 +1,21 @@
 """fiber-audit: what can your network not tell apart?
 
-Importing this package imports no torch; the names below load on first use.
+    import fiber_audit
+
+    result = fiber_audit.audit(my_network, prior="color-mnist-latent", queries=images)
+    run = fiber_audit.run("suite.toml")
+
+Importing this package imports no torch; what needs it loads on first use. Authors of plugins find
+their kits in `fiber_audit.contracts`, `fiber_audit.sampling` and `fiber_audit.measuring`.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import version
 
 from .errors import (
     DataError,
+    DiskError,
     DivergedError,
     FiberAuditError,
     PluginError,
@@ -20,59 +26,18 @@ from .errors import (
 )
 from .hookspecs import hookimpl
 
-if TYPE_CHECKING:
-    from .rng import Noise, derive_seed
-    from .sampling import at, clipped, finish, rms, start, unguided
-    from .schedule import FlowSchedule, Schedule, VPSchedule, noise_of, over, step
-
-__version__ = "0.1.0"
-
-_LAZY = {
-    "Noise": "rng",
-    "derive_seed": "rng",
-    "at": "sampling",
-    "clipped": "sampling",
-    "finish": "sampling",
-    "rms": "sampling",
-    "start": "sampling",
-    "unguided": "sampling",
-    "FlowSchedule": "schedule",
-    "Schedule": "schedule",
-    "VPSchedule": "schedule",
-    "noise_of": "schedule",
-    "over": "schedule",
-    "step": "schedule",
-}
+__version__ = version("fiber-audit")
 
 __all__ = [
     "DataError",
+    "DiskError",
     "DivergedError",
     "FiberAuditError",
-    "FlowSchedule",
-    "Noise",
     "PluginError",
-    "Schedule",
     "SuiteError",
     "UnknownName",
     "UsageError",
-    "VPSchedule",
     "WeightsError",
     "__version__",
-    "at",
-    "clipped",
-    "derive_seed",
-    "finish",
     "hookimpl",
-    "noise_of",
-    "over",
-    "rms",
-    "start",
-    "step",
-    "unguided",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,6 +6,7 @@
     │   ├── DataError       a data set, a folder or a run directory is wrong    exit 4
     │   └── UnknownName     no such component; carries a suggestion             exit 4
     ├── PluginError         a plugin breaks its contract                        exit 3
+    ├── DiskError           a file cannot be written, or the disk is full       exit 3
     ├── WeightsError        weights are missing or are not what they should be  (cell: skipped)
     └── DivergedError       a sampler left the finite numbers                   (cell: error)
 
@@ -44,6 +45,10 @@ class UnknownName(UsageError, LookupError):
 
 class PluginError(FiberAuditError):
     """A plugin does not keep its contract."""
+
+
+class DiskError(FiberAuditError, OSError):
+    """A file could not be written; what was there is untouched."""
 
 
 class WeightsError(FiberAuditError):

@@ -11,6 +11,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from .errors import UsageError
+
 
 class Schedule(ABC):
     """alpha(t), sigma(t) for times t (any shape, float) in [0, 1]; alpha(0) = 1, sigma(0) = 0."""
@@ -39,7 +41,7 @@ class FlowSchedule(Schedule):
         return 1 - t
 
     def sigma(self, t: Tensor) -> Tensor:
-        """T itself."""
+        """The time itself."""
         return t
 
 
@@ -70,11 +72,13 @@ class VPSchedule(Schedule):
         """The grid on training indices: floor(K k / steps) for power 1, as in NDTM and DDIM.
 
         Its noisiest index is floor(K (steps - 1) / steps). A power other than 1 starts at K - 1.
-        At most K steps.
+
+        Raises:
+            UsageError: more than K steps.
         """
         count = self.training_steps
         if steps > count:
-            raise ValueError(f"steps = {steps}: this prior has {count} training steps; use fewer.")
+            raise UsageError(f"steps = {steps}: this prior has {count} training steps; use fewer.")
         if power == 1.0:
             indices = torch.arange(steps - 1, -1, -1) * count // steps
         else:

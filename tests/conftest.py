@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fiber_audit.plugins import Catalogue
+from fiber_audit._suite.catalogue import Catalogue
 
 TOY = Path(__file__).parent / "host" / "toy.py"
 
@@ -58,7 +58,7 @@ def command(tmp_path):
     def call(*arguments, toy=True, **environment):
         extra = ("--plugin", str(TOY)) if toy else ()
         return subprocess.run(
-            [sys.executable, "-c", "from fiber_audit.cli import main; main()", *arguments, *extra],
+            [sys.executable, "-c", "from fiber_audit.commands.main import main; main()", *arguments, *extra],
             cwd=tmp_path,
             env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
             capture_output=True,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..contracts import Dataset, Exporter, Extractor, Metric, Prior, Sampler
 from ..errors import UnknownName, suggestion
 from .dataset import check_dataset
 from .exporter import check_exporter
@@ -16,7 +17,7 @@ from .extractor import check_extractor
 from .metric import check_metric
 from .prior import check_prior, round_trip
 from .sampler import check_sampler
-from .violation import Violation, told
+from .violation import FAULTS, Violation, told
 
 __all__ = [
     "Violation",
@@ -38,6 +39,14 @@ CHECKS: dict[str, Callable[..., list[Violation]]] = {
     "dataset": check_dataset,
     "exporter": check_exporter,
 }
+CONTRACTS: dict[str, type] = {
+    "extractor": Extractor,
+    "prior": Prior,
+    "sampler": Sampler,
+    "metric": Metric,
+    "dataset": Dataset,
+    "exporter": Exporter,
+}
 
 
 def check_component(
@@ -45,18 +54,25 @@ def check_component(
 ) -> list[Violation]:
     """Make a component, with its default options and these, and check it.
 
-    A factory that raises is a violation called "make".
+    A factory that raises is a violation called "make"; so is one that makes something else.
 
     Raises:
         UnknownName: there is no check for this kind.
     """
     if kind not in CHECKS:
         raise UnknownName(f"kind {kind!r}: it has no contract check. {suggestion(kind, CHECKS)}")
+    contract = CONTRACTS[kind]
     chosen = dict(options or {})
     try:
         made = factory(**chosen)
-    except Exception as error:  # plugins may raise anything; it is what we look for
+    except FAULTS as error:  # plugins may raise anything; it is what we look for
         return [Violation("make", f"the factory raised {told(error)}")]
-    if kind == "extractor":
+    if not isinstance(made, contract):
+        message = (
+            f"the factory made a {type(made).__name__}; it must be a "
+            f"fiber_audit.contracts.{contract.__name__}."
+        )
+        return [Violation("make", message)]
+    if isinstance(made, Extractor):
         return check_extractor(made, again=lambda: factory(**chosen))
     return CHECKS[kind](made)

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..context import Context
-from ..contracts import Dataset, Draws, Extractor, Prediction, Prior, Queries
+from ..contracts import Dataset, Extractor, Metric, Part, Prediction, Prior, Statistic
+from ..measuring.observations import Observations, laid_out
+from ..measuring.scene import Scene, observe, whole
 from ..schedule import FlowSchedule
-from ..testing import LinearExtractor
+from .gaussian import LinearExtractor
 
 QUERIES, DRAWS, CLASSES = 6, 3, 2
+MANY: tuple[Part, ...] = ("draws", "unguided")
+"""Parts with k rows a query."""
 
 
-@dataclass(frozen=True)
 class Rows(Dataset):
     """Some rows as queries, with labels, and as the reference."""
 
-    data: Tensor
+    def __init__(self, data: Tensor) -> None:
+        self.data, self.data_shape = data, tuple(data.shape[1:])
+        self.ids = tuple(f"row-{i}" for i in range(len(data)))
+        self.labels = torch.arange(len(data)) % CLASSES
 
-    def __post_init__(self) -> None:
-        """A dataset says the shape of one row."""
-        object.__setattr__(self, "data_shape", tuple(self.data.shape[1:]))
-
-    def queries(self) -> Queries:
-        """Every row."""
-        ids = tuple(f"row-{i}" for i in range(len(self.data)))
-        return Queries(self.data, ids, torch.arange(len(self.data)) % CLASSES)
+    def load(self, indices: Sequence[int]) -> Tensor:
+        """The rows themselves."""
+        return self.data[list(indices)]
 
     def reference(self, n: int, generator: torch.Generator) -> Tensor:
         """Rows with replacement."""
@@ -36,7 +38,7 @@ class Rows(Dataset):
 
 
 class Lossless(Prior):
-    """States are data; it predicts nothing, since metrics do not ask it to."""
+    """States are data; its prediction is the state itself, since metrics do not ask for one."""
 
     lossless = True
 
@@ -46,8 +48,8 @@ class Lossless(Prior):
         self.state_shape, self.data_range = shape, data_range
 
     def predict(self, x_t: Tensor, t: Tensor) -> Prediction:
-        """Never called."""
-        raise NotImplementedError
+        """The state is clean."""
+        return Prediction(x_t, torch.zeros_like(x_t))
 
     def decode(self, state: Tensor) -> Tensor:
         """States are data."""
@@ -72,36 +74,73 @@ class ChannelMeans(Extractor):
         return means.flatten(1)
 
 
-def table_audit() -> Context:
+def table_audit() -> Scene:
     """Rows of 8 numbers, of which the extractor sees 3."""
     data = torch.randn((QUERIES * (1 + 2 * DRAWS), 8), generator=_generator())
-    return _audit(data, LinearExtractor(torch.eye(8)[:3]), None)
+    return _scene(data, LinearExtractor(torch.eye(8)[:3]), None)
 
 
-def image_audit() -> Context:
+def image_audit() -> Scene:
     """Images of 3 x 28 x 28, of which the extractor sees the mean colour."""
     data = torch.rand((QUERIES * (1 + 2 * DRAWS), 3, 28, 28), generator=_generator())
-    return _audit(data, ChannelMeans(), (0.0, 1.0))
+    return _scene(data, ChannelMeans(), (0.0, 1.0))
 
 
-def _audit(data: Tensor, extractor: Extractor, data_range: tuple[float, float] | None) -> Context:
+def seen_in(
+    metric: Metric, scene: Scene, lost: Sequence[int] = (), extractor: str = "phi"
+) -> Observations:
+    """What a metric is given to summarise of one scene; lost are rows of draws to take away."""
+    assert scene.draws is not None
+    q = len(scene.ids)
+    k = len(scene.draws) // q
+    gone = np.zeros((q, k), dtype=bool)
+    gone.reshape(-1)[list(lost)] = True
+
+    def arranged(part: Part, array: Tensor) -> NDArray[np.generic]:
+        rows = array.numpy()
+        return laid_out(rows, k, gone if part == "draws" else None) if part in MANY else rows
+
+    wanted = [(part, name) for part, names in metric.needs.whole.items() for name in names]
+    features = whole([*wanted, ("queries", "")], scene)
+    observed = observe(metric, scene, type(metric).__name__)
+    return Observations(
+        audit=f"{extractor}/prior/sampler",
+        extractor=extractor,
+        prior="prior",
+        sampler="sampler",
+        ids=tuple(scene.ids),
+        labels=None if scene.labels is None else scene.labels.numpy(),
+        per_query=k,
+        targets=scene.targets.cpu().numpy(),
+        lost=gone,
+        lossless=scene.prior.lossless,
+        data_range=scene.prior.data_range,
+        seed=scene.seed,
+        observed={(part, name): arranged(part, x) for (part, name), x in observed.items()},
+        whole={(part, name): arranged(part, x) for (part, name), x in features.items()},
+        reported={n: laid_out(x.cpu().numpy(), k, gone) for n, x in scene.diagnostics.items()},
+    )
+
+
+def measure(metric: Metric, scene: Scene, lost: Sequence[int] = ()) -> list[Statistic]:
+    """Both halves of a metric on one scene, as the host does it."""
+    return list(metric.summarise(seen_in(metric, scene, lost)))
+
+
+def _scene(data: Tensor, extractor: Extractor, data_range: tuple[float, float] | None) -> Scene:
     rows = QUERIES * DRAWS
     queries, drawn, free = data.split([QUERIES, rows, rows])
-    finite, path = torch.ones(rows, dtype=torch.bool), torch.zeros(rows, 0)
     dataset = Rows(queries)
-    return Context(
-        audit="phi/prior/sampler",
-        extractor_name="phi",
-        prior_name="prior",
-        sampler_name="sampler",
+    return Scene(
+        ids=dataset.ids,
+        queries=queries,
+        labels=dataset.labels,
         extractor=extractor,
         prior=Lossless(tuple(data.shape[1:]), data_range),
         dataset=dataset,
-        queries=dataset.queries(),
-        targets=extractor.features(queries),
-        draws=Draws(drawn, drawn, finite, path),
+        named=lambda name: extractor,
+        draws=drawn,
         unguided=free,
-        named_extractor=lambda name: extractor,
     )
 
 

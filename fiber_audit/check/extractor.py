@@ -1,4 +1,4 @@
-"""Does an extractor keep its contract?"""
+"""Does an extractor keep its contract? All of the first block's checks, and the slower ones."""
 
 from __future__ import annotations
 
@@ -13,33 +13,19 @@ import torch
 from torch import Tensor, nn
 
 from ..contracts import Extractor
-from . import network
+from . import first_block, network
+from .trial import Trial
 from .violation import Checks, Violation, told, violations
 
 ANY_SHAPE = (3, 64, 64)
 """What an extractor that takes any shape is tried with."""
 
 
-@dataclass(frozen=True)
-class Subject:
-    """An extractor, inputs x (n, ...) in data space, and where known a way to make it again."""
+@dataclass
+class Subject(Trial):
+    """Calls of an extractor, and where known a way to make it again."""
 
-    extractor: Extractor
-    x: Tensor
-    again: Callable[[], Extractor] | None
-
-    def features(self) -> Tensor:
-        """Features of x, without a graph."""
-        with torch.no_grad():
-            return self.extractor.features(self.x)
-
-    def gradient(self, x: Tensor) -> Tensor | None:
-        """Gradient in x of the sum of all features, or None where there is none."""
-        leaf = x.detach().clone().requires_grad_(True)
-        features = self.extractor.features(leaf)
-        if not features.requires_grad:
-            return None
-        return torch.autograd.grad(features.sum(), leaf, allow_unused=True)[0]
+    again: Callable[[], Extractor] | None = None
 
 
 def check_extractor(
@@ -47,7 +33,7 @@ def check_extractor(
     example: Tensor | None = None,
     again: Callable[[], Extractor] | None = None,
 ) -> list[Violation]:
-    """What is wrong with an extractor; an empty list where nothing is.
+    """What is wrong with an extractor; an empty list where nothing is. Nothing in it is changed.
 
     example: at least two inputs (n, ...) float32 in data space; by default uniform noise of
         `input_shape`, images for three dimensions and tables for one.
@@ -58,47 +44,24 @@ def check_extractor(
         return [Violation("network", message)]
     shape = extractor.input_shape or ANY_SHAPE
     noise = torch.rand((4, *shape), generator=torch.Generator().manual_seed(0))
-    subject = Subject(extractor, noise if example is None else example, again)
-    try:
-        subject.features()
-    except Exception as error:  # whatever it is, the rest cannot be tried
-        message = (
-            f"features() of {tuple(subject.x.shape)} float32 in [0, 1] raised {told(error)}; "
-            f"resize and normalise inside features(), or declare input_shape."
-        )
-        return [Violation("call", message), *violations(STATIC, subject)]
-    return violations({**STATIC, **DYNAMIC}, subject)
+    subject = Subject(extractor, noise if example is None else example, again=again)
+    static = violations(STATIC, subject)
+    if any(violation.name == "eval-mode" for violation in static):
+        return static  # a call would change its running statistics
+    return [*static, *first_block.found_in(subject, DYNAMIC)]
 
 
-def _shape(s: Subject) -> str | None:
-    found, wanted = tuple(s.features().shape), (len(s.x), s.extractor.feature_size)
-    if found != wanted:
-        return f"features are {found}, not {wanted}; flatten them, or correct feature_size."
-    return None
-
-
-def _dtype(s: Subject) -> str | None:
-    found = s.features().dtype
-    if found != torch.float32:
-        return f"features are {found}; return float32, with .float() at the end."
-    return None
-
-
-def _differentiable(s: Subject) -> str | None:
-    gradient = s.gradient(s.x)
-    if gradient is None:
-        return (
-            "features have no gradient in the input; take out no_grad, detach, numpy, PIL and "
-            "integers between x and the features."
-        )
-    if not gradient.any():
-        return "the gradient is zero everywhere; something rounds, clamps or takes an argmax."
-    return None
-
-
-def _gradient_finite(s: Subject) -> str | None:
-    for name, x in _corners(s.x).items():
-        gradient = s.gradient(x)
+def _gradient_at_ends(t: Trial) -> str | None:
+    on_example = first_block.CHECKS["gradient-finite"](t)
+    if on_example is not None:
+        return on_example
+    for name, x in _ends(t.x).items():
+        leaf = x.requires_grad_(True)
+        features = t.call(leaf)
+        if not features.requires_grad:
+            return None
+        along = network.projected(features).sum()
+        (gradient,) = torch.autograd.grad(along, leaf, allow_unused=True)
         if gradient is not None and not gradient.isfinite().all():
             return (
                 f"the gradient at {name} is not finite; keep square roots, norms and divisions "
@@ -107,49 +70,31 @@ def _gradient_finite(s: Subject) -> str | None:
     return None
 
 
-def _per_sample(s: Subject) -> str | None:
-    return network.coupling(s.extractor.features, s.x)
-
-
-def _range(s: Subject) -> str | None:
-    for name, x in _corners(s.x).items():
+def _range(t: Trial) -> str | None:
+    for name, x in _ends(t.x).items():
         with torch.no_grad():
-            if not s.extractor.features(x).isfinite().all():
+            if not t.call(x).isfinite().all():
                 return f"features of {name} are not finite; keep divisions and logs off zero."
     return None
 
 
-def _corners(x: Tensor) -> dict[str, Tensor]:
+def _ends(x: Tensor) -> dict[str, Tensor]:
     """Inputs at the ends of the range of images, which real pictures reach; tables have none."""
-    found = {"the example": x}
-    if x.ndim == 4:
-        found |= {"an image of zeros": torch.zeros_like(x), "an image of ones": torch.ones_like(x)}
-    return found
+    if x.ndim != 4:
+        return {}
+    return {"an image of zeros": torch.zeros_like(x), "an image of ones": torch.ones_like(x)}
 
 
-def _deterministic(s: Subject) -> str | None:
-    before = torch.get_rng_state()
-    first, second = s.features(), s.features()
-    if not torch.equal(first, second):
-        return "two calls give different features; take out dropout, noise and random crops."
-    if not torch.equal(before, torch.get_rng_state()):
-        return "features() uses the global random numbers; take out what draws from them."
-    return None
-
-
-def _input_kept(s: Subject) -> str | None:
-    x = s.x.clone()
+def _counted(t: Trial) -> str | None:
     with torch.no_grad():
-        s.extractor.features(x)
-    if not torch.equal(x, s.x):
-        return "features() changes its input; use no in-place operation (x.sub_, x += ...) on it."
-    return None
+        return network.counted(t.network, lambda: t.call(t.x), "features()")
 
 
 def _digest_stable(s: Subject) -> str | None:
-    learned, declared = network.state(s.extractor.network), s.extractor.weights_sha256
-    features = s.features()
-    if network.state(s.extractor.network) != learned or s.extractor.weights_sha256 != declared:
+    learned, declared = network.state(s.network), s.extractor.weights_sha256
+    with torch.no_grad():
+        features = s.call(s.x)
+    if network.state(s.network) != learned or s.extractor.weights_sha256 != declared:
         return "a call changes the weights or the digest; keep running statistics in eval mode."
     if s.again is None:
         return None
@@ -157,17 +102,17 @@ def _digest_stable(s: Subject) -> str | None:
     if other.weights_sha256 != declared:
         return "made again, it has another weights_sha256; digest the weights, not a file's date."
     with torch.no_grad():
-        if network.apart(other.features(s.x), features) > network.ROUNDING:
+        if network.apart(other.features(s.x.clone()), features) > network.ROUNDING:
             return "made again, it has other features under the same digest; seed or ship weights."
     return None
 
 
-def _device(s: Subject) -> str | None:
+def _device(t: Trial) -> str | None:
     """Moved to the meta device, which computes shapes only, it must give features there."""
     try:
-        moved = copy.deepcopy(s.extractor).to("meta")
+        moved = copy.deepcopy(t.extractor).to("meta")
         with torch.no_grad():
-            found = moved.features(s.x.to("meta")).device.type
+            found = moved.features(t.x.to("meta")).device.type
     except (RuntimeError, NotImplementedError) as error:
         if not re.search("expected device|out of meta|same device", str(error)):
             return None  # an operation that has no shape-only form: nothing can be told
@@ -180,9 +125,9 @@ def _device(s: Subject) -> str | None:
     return None
 
 
-def _memory(s: Subject) -> str | None:
-    leaf = s.x.detach().clone().requires_grad_(True)
-    features = s.extractor.features(leaf)
+def _memory(t: Trial) -> str | None:
+    leaf = t.x.detach().clone().requires_grad_(True)
+    features = t.extractor.features(leaf)
     alive = [weakref.ref(leaf), weakref.ref(features)]
     del leaf, features
     if any(reference() is not None for reference in alive):
@@ -196,21 +141,16 @@ def _memory(s: Subject) -> str | None:
 
 
 STATIC: Checks[Subject] = {
-    "eval-mode": lambda s: network.eval_mode(s.extractor.network),
-    "frozen": lambda s: network.frozen(s.extractor.network),
-    "digest": lambda s: network.digest(s.extractor.network, s.extractor.weights_sha256),
+    "eval-mode": lambda t: network.eval_mode(t.network),
+    "frozen": lambda t: network.frozen(t.network),
+    "digest": lambda t: network.digest(t.network, t.extractor.weights_sha256),
 }
 DYNAMIC: Checks[Subject] = {
-    "shape": _shape,
-    "dtype": _dtype,
     "range": _range,
-    "deterministic": _deterministic,
-    "input-kept": _input_kept,
-    "counted": lambda s: network.counted(s.extractor.network, s.features, "features()"),
-    "per-sample": _per_sample,
-    "differentiable": _differentiable,
-    "gradient-finite": _gradient_finite,
+    "counted": _counted,
     "digest-stable": _digest_stable,
     "memory": _memory,
     "device": _device,
+    **first_block.CHECKS,
+    "gradient-finite": _gradient_at_ends,
 }

@@ -11,7 +11,7 @@ from ..contracts import Prediction, Prior
 from ..sampling import at, rms
 from ..schedule import over
 from . import network
-from .violation import Checks, Violation, told, violations
+from .violation import FAULTS, Checks, Violation, told, violations
 
 TIMES = (1.0, 0.5, 0.1)
 CONSISTENT = 1e-3
@@ -41,7 +41,7 @@ def check_prior(prior: Prior) -> list[Violation]:
     try:
         with torch.no_grad():
             subject.predict()
-    except Exception as error:  # whatever it is, the rest cannot be tried
+    except FAULTS as error:  # whatever it is, the rest cannot be tried
         shape = tuple(subject.x_t.shape)
         message = f"predict() of {shape} at times {(4,)} raised {told(error)}; see state_shape."
         return [Violation("call", message), *violations(STATIC, subject)]
@@ -102,13 +102,18 @@ def _finite(s: Subject) -> str | None:
 def _differentiable(s: Subject) -> str | None:
     leaf = s.x_t.clone().requires_grad_(True)
     x0 = s.predict(leaf).x0
-    if not x0.requires_grad or not torch.autograd.grad(x0.sum(), leaf)[0].any():
+    if not x0.requires_grad or not _gradient(x0, leaf).any():
         return "predict() has no gradient in x_t; take out no_grad, detach and inference mode."
     return None
 
 
+def _gradient(values: Tensor, leaf: Tensor) -> Tensor:
+    return torch.autograd.grad(network.projected(values).sum(), leaf)[0]
+
+
 def _per_sample(s: Subject) -> str | None:
-    return network.coupling(lambda x: s.predict(x).x0, s.x_t)
+    tolerance = network.rounding(s.prior.network, s.x_t)
+    return network.coupling(lambda x: s.predict(x).x0, s.x_t, tolerance)
 
 
 def _deterministic(s: Subject) -> str | None:
@@ -124,7 +129,7 @@ def _counted(s: Subject) -> str | None:
 def _decode(s: Subject) -> str | None:
     leaf = s.x_t.clone().requires_grad_(True)
     data = s.prior.decode(leaf)
-    if not data.requires_grad or not torch.autograd.grad(data.sum(), leaf)[0].any():
+    if not data.requires_grad or not _gradient(data, leaf).any():
         return "decode() has no gradient in the state; take out no_grad, rounding and clamping."
     with torch.no_grad():
         state = s.prior.encode(data.detach())

@@ -8,11 +8,13 @@ from typing import Literal
 import torch
 
 from ..contracts import Draws, Problem, Sampler
-from ..rng import Noise
+from ..noise import Noise
 from ..sampling import finish, rms, unguided
-from ..testing import gaussian_problem
 from . import network
-from .violation import Checks, Violation, told, violations
+from .first_block import sampler_problems
+from .gaussian import gaussian_problem
+from .randomness import watched
+from .violation import FAULTS, Checks, Violation, told, violations
 
 ROWS = 4
 BATCH = 1e-2
@@ -44,27 +46,27 @@ def check_sampler(sampler: Sampler) -> list[Violation]:
     for schedule in SCHEDULES:
         problem = gaussian_problem(ROWS, schedule=schedule)
         try:
-            before = torch.get_rng_state()
-            draws = sampler.sample(problem, Noise(range(ROWS)))
-            used = not torch.equal(before, torch.get_rng_state())
-        except Exception as error:  # whatever it is, the rest cannot be tried
-            message = f"sample() on a {schedule} prior of 8 numbers raised {told(error)}"
+            with watched() as used:
+                draws = sampler.sample(problem, Noise(range(ROWS)))
+        except FAULTS as error:  # whatever it is, the rest cannot be tried
+            message = (
+                f"sample() on a {schedule} prior of 8 numbers raised {told(error).rstrip('.')}."
+            )
             found.setdefault("call", Violation("call", message))
             continue
         if used:
-            message = "sample() uses the global random numbers; draw from its noise argument."
+            message = (
+                f"sample() draws or seeds the global random numbers of {', '.join(used)}; "
+                f"draw from its noise argument."
+            )
             found.setdefault("global-rng", Violation("global-rng", message))
+        wrong = sampler_problems(draws, ROWS, problem.queries.shape[1:])
+        if wrong:  # such draws cannot be compared
+            found.setdefault("shape", Violation("shape", wrong))
+            continue
         for violation in violations(CHECKS, Subject(sampler, problem, draws)):
             found.setdefault(violation.name, violation)
     return list(found.values())
-
-
-def _shape(s: Subject) -> str | None:
-    tensors = {name: getattr(s.draws, name) for name in ("data", "states", "finite", "path")}
-    for name, tensor in {**tensors, **s.draws.diagnostics}.items():
-        if len(tensor) != ROWS:
-            return f"{name} has {len(tensor)} rows for {ROWS} draws; build Draws with finish()."
-    return None
 
 
 def _finite(s: Subject) -> str | None:
@@ -107,7 +109,6 @@ def _guided(s: Subject) -> str | None:
 
 
 CHECKS: Checks[Subject] = {
-    "shape": _shape,
     "finite": _finite,
     "deterministic": _deterministic,
     "batch-independent": _batch,

@@ -9,6 +9,8 @@ from typing import TypeVar
 T = TypeVar("T")
 Checks = Mapping[str, Callable[[T], str | None]]
 """Name -> function of what is checked; it returns a sentence, or None where all is well."""
+FAULTS = (Exception, SystemExit)
+"""What a plugin may raise while it is tried; sys.exit(0) must not turn a check green."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,14 @@ def violations(checks: Checks[T], subject: T) -> list[Violation]:
     for name, check in checks.items():
         try:
             message = check(subject)
-        except Exception as error:  # plugins may raise anything; it is what we look for
+        except FAULTS as error:  # plugins may raise anything; it is what we look for
             message = f"it raised {told(error)}"
         if message:
             found.append(Violation(name, message))
     return found
 
 
-def told(error: Exception) -> str:
+def told(error: BaseException) -> str:
     """An exception on one line.
 
     >>> told(ValueError("no"))

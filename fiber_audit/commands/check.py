@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import UnknownName, suggestion
-from ..options import problems_of
-from ..plugins import KINDS, Catalogue, Component
+from .._suite.options import problems_of
+from .._suite.catalogue import Catalogue
+from .._suite.component import KINDS, Component
 from .shared import Disable, Exit, Extra, Json, catalogue_of, say
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ..decision import exit_code
+from .._judge.interval import exit_code
 from .run import FailOn
 from .shared import Json, say
 
@@ -32,8 +32,8 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare two runs headline by headline, paired where their queries match."""
-    from ..compare import compare as compare_records
-    from ..compare import table
+    from .._judge.compare import compare as compare_records
+    from .._judge.compare import table
     from ..records import read_csv
 
     read = [read_csv(path / "records.csv" if path.is_dir() else path) for path in (base, new)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ..errors import SuiteError, UnknownName
+from ..errors import FiberAuditError, PluginError, SuiteError, UnknownName, UsageError
 from .shared import Disable, Extra, catalogue_of
 
 
@@ -25,10 +27,10 @@ def export(
     plugin: Extra = [],
 ) -> None:
     """Write a finished run for a dashboard; prints the files."""
-    from ..options import problems_of
-    from ..records import read_csv
-    from ..store import existing
-    from ..suite import override
+    from .._draw.store import existing
+    from .._suite.options import problems_of, validated
+    from .._suite.read import override
+    from ..records import read
 
     catalogue = catalogue_of(p, plugin)
     try:
@@ -40,8 +42,19 @@ def export(
         override(options, setting)
     if problems := problems_of(component.factory, options, to):
         raise SuiteError(problems)
-    records = read_csv(existing(run).path / "records.csv")
+    records = read(existing(run).path)
     target = out or run / "export"
-    target.mkdir(parents=True, exist_ok=True)
-    for path in component.factory(**options).export(records, run, target):
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {target}: cannot be a folder ({error.strerror}).") from error
+    exporter = component.factory(**validated(component.factory, options))
+    try:
+        with redirect_stdout(sys.stderr):  # stdout carries data
+            written = exporter.export(records, run, target)
+    except FiberAuditError:
+        raise
+    except (Exception, SystemExit) as error:  # plugins may raise anything
+        raise PluginError(f"--to {to}: {type(error).__name__}: {error}") from error
+    for path in written:
         typer.echo(path)

@@ -9,25 +9,36 @@ import typer
 
 from ..errors import UsageError
 from .run import conclude
-from .shared import Disable, Extra, Json, catalogue_of, disabled
+from .shared import Disable, Extra, Json, catalogue_of
 
 
 def merge(
     parts: Annotated[list[Path], typer.Argument(help="run directories of the shards")],
     out: Annotated[Path, typer.Option(help="run directory to make")],
+    compute: Annotated[
+        bool, typer.Option("--compute", help="draw here what no shard has drawn")
+    ] = False,
     as_json: Json = False,
     p: Disable = [],
     plugin: Extra = [],
 ) -> None:
     """Merge shards that were computed in several places, and finish the run."""
-    from ..merge import merge as merge_parts
+    from .._draw.merge import merge as merge_parts
 
-    if out in parts:
+    if out.resolve() in [part.resolve() for part in parts]:
         raise UsageError(f"--out {out}: this is one of the shards; give a new directory.")
     catalogue = catalogue_of(p, plugin)
     suite = merge_parts(parts, out, catalogue)
 
-    from .. import runner
+    from .. import _run
+    from .progress import Bar
 
-    options = runner.Options(out=out, disabled=disabled(p), extra=tuple(plugin))
-    raise typer.Exit(conclude(runner.run(suite, catalogue, options), as_json, ["fail"]))
+    options = _run.Options(out=out)
+    if not compute and (left := sum(f.to_draw for f in _run.forecast(suite, catalogue, options))):
+        raise UsageError(
+            f"{left} draws are in none of the shards; merge the missing ones, too, or add --compute "
+            f"to draw them here. What there is has been copied to {out}."
+        )
+    with Bar() as bar:
+        done = _run.run(suite, catalogue, options, bar)
+    raise typer.Exit(conclude(done, as_json, ["fail"]))

@@ -7,16 +7,12 @@ from typing import Annotated
 
 import typer
 
-from .shared import Disable, Extra, catalogue_of
+from .._report.plain import plain
+from .shared import say
 
 
-def report(
-    path: Annotated[Path, typer.Argument(help="run directory")],
-    p: Disable = [],
-    plugin: Extra = [],
-) -> None:
-    """Write report.html of a finished run again."""
-    catalogue = catalogue_of(p, plugin)
-    from .. import runner
+def report(path: Annotated[Path, typer.Argument(help="run directory")]) -> None:
+    """Write report.html of a finished run again, from its directory alone; prints the file."""
+    from .._report import write_report
 
-    typer.echo(runner.report_again(path, catalogue))
+    typer.echo(plain(write_report(path, say)))

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..decision import exit_code
+from .._judge.interval import exit_code
 from ..errors import UsageError
-from .shared import Disable, Exit, Extra, Json, Settings, Strict, catalogue_of, disabled, say
+from .shared import Disable, Exit, Extra, Json, Settings, Strict, catalogue_of, say
 
 if TYPE_CHECKING:
-    from ..runner import Run
+    from .._draw.forecast import Forecast
+    from .._run import Run
 
 
 class FailOn(StrEnum):
@@ -44,14 +45,16 @@ def run(
     update_baseline: Annotated[
         bool, typer.Option("--update-baseline", help="make this run the baseline if it holds")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what would be computed and why; compute nothing")
+    ] = False,
     as_json: Json = False,
     p: Disable = [],
     plugin: Extra = [],
     strict: Strict = False,
 ) -> None:
     """Run an audit suite (without SUITE: Color MNIST), or what is missing of it."""
-    from ..progress import Bar
-    from ..suite import read
+    from .._suite.read import read
 
     share = _shard(shard)
     if update_baseline and baseline is None:
@@ -60,26 +63,52 @@ def run(
     overrides = [*settings, *([f"executor.workers={workers}"] if workers else [])]
     resolved = read(suite, catalogue, overrides)
 
-    from .. import runner  # torch from here on
+    from .. import _run  # torch from here on
 
-    options = runner.Options(
+    options = _run.Options(
         out=out,
         shard=share,
-        folder=Path(suite).parent if suite and Path(suite).exists() else Path(),
-        disabled=disabled(p),
-        extra=tuple(plugin),
         baseline=None if update_baseline else baseline,
         new_baseline=baseline if update_baseline else None,
         tolerance=tolerance,
     )
+    if dry_run:
+        _tell(_run.forecast(resolved, catalogue, options), as_json)
+        return
+
+    from .progress import Bar
+
     with Bar() as bar:
-        done = runner.run(resolved, catalogue, options, bar)
+        done = _run.run(resolved, catalogue, options, bar)
     code = conclude(done, as_json, [choice.value for choice in fail_on])
     if update_baseline and baseline is not None and code == Exit.OK:
-        from ..compare import update_baseline as update
+        from .._judge.baseline import update_baseline as update
 
         update(done.path, baseline)
     raise typer.Exit(code)
+
+
+def _tell(found: list[Forecast], as_json: bool) -> None:
+    """What would be computed: a line per audit on stdout."""
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found], allow_nan=False))
+        return
+    for each in found:
+        observed = f", {each.to_observe} to observe" if each.to_observe else ""
+        why = f": {'; '.join(each.why)}" if each.why else ""
+        typer.echo(f"{each.name}: {each.to_draw} of {each.draws} to draw{observed}{why}")
+    timed = [each.seconds for each in found if each.to_draw]
+    known = [seconds for seconds in timed if seconds is not None]
+    if timed and len(known) == len(timed):
+        say(f"about {_duration(sum(known))} of sampling on one worker, as timed before.")
+    elif timed:
+        say("how long it takes is known once a block of each audit has been timed.")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def conclude(done: Run, as_json: bool, fail_on: list[Any]) -> int:
@@ -87,7 +116,7 @@ def conclude(done: Run, as_json: bool, fail_on: list[Any]) -> int:
     if as_json:
         typer.echo(json.dumps(_summary(done), allow_nan=False))
     elif not done.incomplete:
-        from ..progress import summary_table
+        from .progress import summary_table
 
         summary_table(done.records, done.verdicts)
         typer.echo(done.path / "report.html")

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from .._report.plain import plain
+from .._suite.catalogue import Catalogue
 from ..errors import UsageError
-from ..plugins import Catalogue
 
 
 class Exit(IntEnum):
@@ -51,4 +52,4 @@ def catalogue_of(p: list[str], plugin: list[str], strict: bool = False) -> Catal
 
 def say(line: object) -> None:
     """One line to a person, on stderr."""
-    typer.echo(f"fiber-audit: {line}", err=True)
+    typer.echo(f"fiber-audit: {plain(line)}", err=True)

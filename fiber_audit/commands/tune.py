@@ -48,7 +48,7 @@ def tune(
     plugin: Extra = [],
 ) -> None:
     """Find a sampler's strength on a few queries; shows the front and prints a TOML snippet."""
-    from ..suite import read
+    from .._suite.read import read
 
     catalogue = catalogue_of(p, plugin)
     full = read(suite, catalogue, [f"queries.n={queries}", f"draws={draws}", *settings])
@@ -60,7 +60,7 @@ def tune(
         raise SuiteError([f"SAMPLER = {sampler!r}: {error}"]) from error
 
     from .. import tune as tuning
-    from ..runner import Options
+    from .._run import Options
 
     chosen = tuning.strength_of(used.qualified, catalogue, option)
     bounds = tuning.bounds_of(used.factory, chosen, low, high)

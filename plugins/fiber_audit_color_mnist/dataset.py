@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from fiber_audit import DataError, derive_seed
-from fiber_audit.contracts import Dataset, Queries
+from fiber_audit.contracts import Count, Dataset, NonNegativeInt
+from fiber_audit.errors import DataError
+from fiber_audit.sampling import derive_seed
 
 from . import digits
 from .colouring import colorize, sample_colours
 
 
 class ColorMNIST(Dataset):
-    """The first n digits of a split, each in its own colour.
+    """The first n digits of a split, each in its own colour; ids such as ``held-out-7``.
 
     split "held-out" is the thousand digits of the wheel; "test" and "train" need `path`, an .npz of
     MNIST or a torchvision MNIST folder. The colour of a query depends on seed and its number only.
@@ -24,7 +27,11 @@ class ColorMNIST(Dataset):
     data_shape = (3, 28, 28)
 
     def __init__(
-        self, n: int = 16, split: str = "held-out", path: str = "", seed: int = 4321
+        self,
+        n: Count = 16,
+        split: Literal["held-out", "test", "train"] = "held-out",
+        path: str = "",
+        seed: NonNegativeInt = 4321,
     ) -> None:
         if split == "held-out":
             self.digits = digits.held_out()
@@ -38,16 +45,17 @@ class ColorMNIST(Dataset):
             raise DataError(
                 f"queries.n = {n}: split {split!r} has {len(self.digits)} digits; ask for fewer."
             )
-        self.n, self.split, self.seed = n, split, seed
+        self.seed = seed
+        self.ids = tuple(f"{split}-{i}" for i in range(n))
+        self.labels = self.digits.labels[:n]
 
-    def queries(self) -> Queries:
-        """N coloured digits with ids such as ``held-out-7``."""
-        colours = torch.cat([sample_colours(1, self._generator(i)) for i in range(self.n)])
-        return Queries(
-            colorize(self.digits.images[: self.n], colours),
-            tuple(f"{self.split}-{i}" for i in range(self.n)),
-            self.digits.labels[: self.n],
-        )
+    def load(self, indices: Sequence[int]) -> Tensor:
+        """Coloured digits (len(indices), 3, 28, 28); only these are coloured."""
+        numbers = [range(len(self))[i] for i in indices]
+        if not numbers:
+            return torch.empty(0, *self.data_shape)
+        colours = torch.cat([sample_colours(1, self._generator(i)) for i in numbers])
+        return colorize(self.digits.images[numbers], colours)
 
     def reference(self, n: int, generator: torch.Generator) -> Tensor:
         """N fresh samples: a random digit of the split in a random colour."""

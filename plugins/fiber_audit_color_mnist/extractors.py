@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from fiber_audit.contracts import Extractor
@@ -26,10 +28,10 @@ class ColorMNISTExtractor(Extractor):
 
     input_shape = (3, 28, 28)
 
-    def __init__(self, network: nn.Module, feature_size: int, name: str) -> None:
+    def __init__(self, network: nn.Module, feature_size: int, weights: str) -> None:
         self.network = network.eval().requires_grad_(False)
         self.feature_size = feature_size
-        self.weights_sha256 = digest(name)
+        self.weights_sha256 = digest(weights)
 
     def features(self, x: Tensor) -> Tensor:
         """Coloured digits -> features."""
@@ -37,17 +39,31 @@ class ColorMNISTExtractor(Extractor):
         return features
 
 
-def shape() -> Extractor:
+class Shape(ColorMNISTExtractor):
     """48-d code of the decolorised digit: knows shape, ignores colour."""
-    return ColorMNISTExtractor(load(ShapeAutoencoder, "shape"), 48, "shape")
+
+    def __init__(self) -> None:
+        super().__init__(load(ShapeAutoencoder, "shape"), 48, "shape")
 
 
-def colour() -> Extractor:
+class Colour(ColorMNISTExtractor):
     """The background colour, 3-d in units of 0.2: knows colour, ignores shape."""
-    return ColorMNISTExtractor(load(ColourNet, "colour"), 3, "colour")
+
+    def __init__(self) -> None:
+        super().__init__(load(ColourNet, "colour"), 3, "colour")
 
 
-def classifier(name: str) -> Extractor:
+class Classifier(ColorMNISTExtractor):
     """Penultimate layer of a digit classifier: what it ignores is to be found out."""
-    network = load(DigitClassifier, name)
-    return ColorMNISTExtractor(_Penultimate(network), network.head.in_features, name)
+
+    weights: ClassVar[str] = "classifier"
+
+    def __init__(self) -> None:
+        network = load(DigitClassifier, self.weights)
+        super().__init__(_Penultimate(network), network.head.in_features, self.weights)
+
+
+class ClassifierB(Classifier):
+    """The same of another architecture: pooled convolutions, GELU, 96-d."""
+
+    weights: ClassVar[str] = "classifier-b"

@@ -12,8 +12,8 @@ import torch
 from diffusers import DDPMScheduler, UNet2DModel
 from torch import Tensor
 
-from fiber_audit import FlowSchedule, VPSchedule, over
 from fiber_audit.contracts import Prediction, Prior
+from fiber_audit.sampling import FlowSchedule, VPSchedule, over
 
 from .nets import LatentMLP, LayeredVAE
 from .pixels import to_image, to_state
@@ -63,17 +63,33 @@ class LatentPrior(Prior):
         return super().to(device)
 
 
-class PixelPrior(Prior):
+class LatentDiffusion(LatentPrior):
+    """The diffusion on codes (method: arXiv 2603.21782, appendix B)."""
+
+    def __init__(self) -> None:
+        vae = load(LayeredVAE, "vae")
+        super().__init__(load(LatentMLP, "latent"), vae, "eps", _joint("latent"))
+
+
+class LatentFlow(LatentPrior):
+    """Flow matching on the same codes."""
+
+    def __init__(self) -> None:
+        vae = load(LayeredVAE, "vae")
+        super().__init__(load(LatentMLP, "flow"), vae, "velocity", _joint("flow"))
+
+
+class PixelDiffusion(Prior):
     """A diffusers UNet with velocity prediction (v = alpha eps - sigma x0) on 2 x 2 patches."""
 
     state_shape = (12, 14, 14)
     clip = (-1.0, 1.0)
     lossless = True
 
-    def __init__(self, network: UNet2DModel, sha: str) -> None:
-        self.network = network.eval().requires_grad_(False)
+    def __init__(self) -> None:
+        self.network = load(UNet2DModel, "pixel")
         self.vp = self.schedule = _linear_schedule()
-        self.weights_sha256 = sha
+        self.weights_sha256 = digest("pixel")
 
     def predict(self, x_t: Tensor, t: Tensor) -> Prediction:
         """x0 = alpha x_t - sigma v, eps = sigma x_t + alpha v."""
@@ -88,22 +104,6 @@ class PixelPrior(Prior):
     def encode(self, x: Tensor) -> Tensor:
         """Coloured digits -> state."""
         return to_state(x)
-
-
-def latent() -> Prior:
-    """The diffusion on codes (method: arXiv 2603.21782, appendix B)."""
-    return LatentPrior(load(LatentMLP, "latent"), load(LayeredVAE, "vae"), "eps", _joint("latent"))
-
-
-def flow() -> Prior:
-    """Flow matching on the same codes."""
-    vae = load(LayeredVAE, "vae")
-    return LatentPrior(load(LatentMLP, "flow"), vae, "velocity", _joint("flow"))
-
-
-def pixel() -> Prior:
-    """The diffusion on pixels, a folder in diffusers' own format."""
-    return PixelPrior(load(UNet2DModel, "pixel"), digest("pixel"))
 
 
 def _joint(name: str) -> str:

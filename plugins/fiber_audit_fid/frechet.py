@@ -20,7 +20,9 @@ takes the constant vector to the first axis leaves n - 1 of them, so with few ro
     otherwise    the fallback: singular values of R_a R_b', with R from a QR decomposition of the
                  rows; if only moments are known, from the eigenvectors above rounding
 
-Never a square root of a matrix, nor the eigenvalues of a matrix that is not symmetric.
+Never a square root of a matrix, nor the eigenvalues of a matrix that is not symmetric. A set
+without spread leaves |mu_a - mu_b|^2 + tr S of the other. Matrices are brought to size 1 by a power
+of two, which is exact, before anything is squared again.
 """
 
 from __future__ import annotations
@@ -33,13 +35,11 @@ from scipy import linalg
 
 from fiber_audit.errors import UsageError
 
-from .moments import Array, Moments, matrix
+from .moments import Array, Moments, centred, matrix, too_large
 
 EPSILON = float(np.finfo(np.float64).eps)
 ROUNDING = 1e-9
 """Distances from -ROUNDING (tr S_a + tr S_b) to 0 are rounding and are returned as 0."""
-LARGEST = 1e70
-"""Of a centred feature: its fourth power, which the Gram matrices hold, is a float64."""
 ACCURACY = 1e-12
 """Eigenvalues are trusted up to this relative error of the trace term."""
 
@@ -59,10 +59,7 @@ def frechet_distance(features_a: Any, features_b: Any, *, allow_unequal: bool = 
     """
     a, b = matrix(features_a, "features_a"), matrix(features_b, "features_b")
     _check(len(a), len(b), a.shape[1], b.shape[1], allow_unequal)
-    mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
-    a, b = a - mean_a, b - mean_b
-    if max(np.abs(a).max(), np.abs(b).max()) > LARGEST:
-        raise UsageError("the features are too large to be squared in float64: scale them down.")
+    (mean_a, a), (mean_b, b) = centred(a), centred(b)
     free_a, free_b = len(a) - 1, len(b) - 1
     cross = trace_term(a, b) / np.sqrt(free_a * free_b)
     return _assemble(mean_a, mean_b, np.vdot(a, a) / free_a, np.vdot(b, b) / free_b, cross)
@@ -121,13 +118,16 @@ def _nuclear(product: Array) -> float:
     Through the eigenvalues of the Gram matrix, which take two thirds of the time, where those are
     accurate; else through the singular values.
     """
+    if not product.any():
+        return 0.0
+    product, size = _of_size_one(product)
     wide = product.shape[0] < product.shape[1]
     gram = product @ product.T if wide else product.T @ product
     values = linalg.eigvalsh(gram, check_finite=False)
     fast = _sum_of_roots(values, values[-1])
     if fast is not None:
-        return fast
-    return float(linalg.svd(product, compute_uv=False, check_finite=False).sum())
+        return size * fast
+    return size * float(linalg.svd(product, compute_uv=False, check_finite=False).sum())
 
 
 def _generalised(s_a: Array, s_b: Array) -> float | None:
@@ -135,6 +135,9 @@ def _generalised(s_a: Array, s_b: Array) -> float | None:
 
     LAPACK's sygv of type 2 solves S_a S_b v = l v through the symmetric L' S_a L, S_b = L L'.
     """
+    if not (s_a.any() and s_b.any()):
+        return 0.0
+    (s_a, size_a), (s_b, size_b) = _of_size_one(s_a), _of_size_one(s_b)
     try:
         values = linalg.eigvalsh(
             s_a,
@@ -145,7 +148,19 @@ def _generalised(s_a: Array, s_b: Array) -> float | None:
         )
     except linalg.LinAlgError:
         return None
-    return _sum_of_roots(values, _largest_eigenvalue(s_a) * _largest_eigenvalue(s_b))
+    found = _sum_of_roots(values, _largest_eigenvalue(s_a) * _largest_eigenvalue(s_b))
+    return None if found is None else found * np.sqrt(size_a) * np.sqrt(size_b)
+
+
+def _of_size_one(x: Array) -> tuple[Array, float]:
+    """(x / size, size): the power of two, an even one, about the largest entry of x.
+
+    >>> _of_size_one(np.array([[3e-200, 0.0]]))[0].max().round(3)
+    np.float64(0.385)
+    """
+    exponent = int(np.frexp(np.abs(x).max())[1])
+    size = 2.0 ** max(exponent + exponent % 2, -1000)
+    return x / size, size
 
 
 def _largest_eigenvalue(covariance: Array, iterations: int = 20) -> float:
@@ -187,10 +202,11 @@ def _assemble(
     cross: float,
     tolerance: float = ROUNDING,
 ) -> float:
-    difference = mean_a - mean_b
-    value = float(difference @ difference + trace_a + trace_b - 2 * cross)
+    with np.errstate(over="ignore", invalid="ignore"):
+        difference = mean_a - mean_b
+        value = float(difference @ difference + trace_a + trace_b - 2 * cross)
     if not np.isfinite(value):
-        raise UsageError("the features are too large to be squared in float64: scale them down.")
+        raise too_large()
     if value < -tolerance * float(trace_a + trace_b):
         warnings.warn(
             f"a Fréchet distance of {value:.3g} is below rounding: the features span too many "

@@ -23,6 +23,9 @@ from fiber_audit.errors import UsageError
 
 Array = np.ndarray
 
+LARGEST = 1e70
+"""Of a centred feature; beyond it squares and their sums would soon leave float64."""
+
 
 def matrix(features: Any, name: str = "features") -> Array:
     """Features (n, d), a tensor or an array of any float type -> (n, d) float64, finite.
@@ -34,8 +37,9 @@ def matrix(features: Any, name: str = "features") -> Array:
     rows = np.asarray(features, dtype=np.float64)
     if rows.ndim != 2 or 0 in rows.shape:
         raise UsageError(f"{name} has shape {rows.shape}: give (n, d) with n and d at least 1.")
-    if np.isfinite(rows.sum()):  # one pass settles it, but for sums that overflow
-        return rows
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(rows.sum()):  # one pass settles it, but for sums that overflow
+            return rows
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if len(bad):
         raise UsageError(
@@ -43,6 +47,30 @@ def matrix(features: Any, name: str = "features") -> Array:
             f"{bad[0]}: leave such rows out and say so, or mend the extractor."
         )
     return rows
+
+
+def centred(rows: Array) -> tuple[Array, Array]:
+    """(mean, rows - mean) of rows (n, d) float64; exactly 0 where all rows are the same.
+
+    Raises UsageError where what is left is too large to be squared.
+
+    >>> centred(np.full((3, 1), 0.1))[1].tolist()  # although 0.1 is not their computed mean
+    [[0.0], [0.0], [0.0]]
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # told of below
+        mean = np.where((rows == rows[0]).all(axis=0), rows[0], rows.mean(axis=0))
+        left = rows - mean
+        rounding = left.mean(axis=0)  # what rounding left in the mean
+        left -= rounding
+        mean += rounding
+    if not np.abs(left).max() <= LARGEST:
+        raise too_large()
+    return mean, left
+
+
+def too_large() -> UsageError:
+    """The error of features that cannot be squared."""
+    return UsageError("the features are too large to be squared in float64: scale them down.")
 
 
 @dataclass(frozen=True)
@@ -62,12 +90,8 @@ class Moments:
     @classmethod
     def of(cls, features: Any) -> Moments:
         """Moments of one batch (n, d)."""
-        rows = matrix(features)
-        mean = rows.mean(axis=0)
-        centred = rows - mean
-        mean_error = centred.mean(axis=0)  # what rounding left in the mean
-        centred -= mean_error
-        return cls(len(rows), mean + mean_error, centred.T @ centred)
+        mean, left = centred(matrix(features))
+        return cls(len(left), mean, left.T @ left)
 
     @classmethod
     def of_batches(cls, batches: Iterable[Any]) -> Moments:
@@ -78,7 +102,7 @@ class Moments:
     def given(cls, mean: Any, covariance: Any, n: int) -> Moments:
         """Moments from published statistics: mean (d,), covariance (d, d) over n - 1, and n."""
         mu, sigma = np.asarray(mean, dtype=np.float64), np.asarray(covariance, dtype=np.float64)
-        if mu.ndim != 1 or sigma.shape != (len(mu), len(mu)):
+        if mu.ndim != 1 or not len(mu) or sigma.shape != (len(mu), len(mu)):
             raise UsageError(
                 f"mean has shape {mu.shape} and covariance {sigma.shape}: give (d,) and (d, d)."
             )
@@ -86,6 +110,8 @@ class Moments:
             raise UsageError("the given mean or covariance is not finite: compute it again.")
         if n < 2:
             raise UsageError(f"n = {n}: a covariance needs at least 2 rows.")
+        if np.abs(sigma).max(initial=0.0) > LARGEST**2:
+            raise too_large()
         return cls(n, mu, (sigma + sigma.T) / 2 * (n - 1))
 
     def merge(self, other: Moments) -> Moments:
@@ -95,7 +121,10 @@ class Moments:
                 f"cannot merge moments of {len(self.mean)} and {len(other.mean)} features: "
                 "take both from one extractor."
             )
-        n, delta = self.n + other.n, other.mean - self.mean
+        with np.errstate(over="ignore"):
+            n, delta = self.n + other.n, other.mean - self.mean
+        if np.abs(delta).max() > LARGEST:
+            raise too_large()
         mean = self.mean + delta * (other.n / n)
         correction = np.outer(delta, delta) * (self.n * other.n / n)
         return Moments(n, mean, self.m2 + other.m2 + correction)

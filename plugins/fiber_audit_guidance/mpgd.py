@@ -12,35 +12,35 @@ phi that the data do not have.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
-from fiber_audit import Noise, finish, start, step
-from fiber_audit.contracts import Draws, Problem, Sampler
+import torch
 
-from .slope import is_finite, predict, slope_in_x0
+from fiber_audit.contracts import Count, Draws, Fraction, NonNegative, Problem, Sampler
+from fiber_audit.sampling import Noise, Trail, denoised, start, step, steps
+
+from .slope import slope_in_x0
+from .unconditional import Unconditional
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MPGD(Sampler):
     """Per step: one forward of the prior; one forward and one backward of the extractor."""
 
-    strength: float = 0.1
-    steps: int = 200
-    eta: float = 1.0
+    strength: NonNegative = 0.1
+    steps: Count = 200
+    eta: Fraction = 1.0
 
+    @torch.no_grad()
     def sample(self, problem: Problem, noise: Noise) -> Draws:
         """One draw per row; see `fiber_audit.contracts.Sampler`."""
+        if self.strength == 0:
+            return Unconditional(steps=self.steps, eta=self.eta).sample(problem, noise)
         prior, schedule = problem.prior, problem.prior.schedule
         times = schedule.times(self.steps)
-        x = start(prior, noise, times[0])
-        finite, path = is_finite(x), []
-        for t, s in pairwise(times):
-            z = noise.normal(prior.state_shape, x) if self.eta and s > 0 else None
-            x0, eps = predict(problem, x, t)
-            if self.strength:
-                misfit, slope = slope_in_x0(problem, x0)
-                x0 = x0 - self.strength * slope
-                path.append(misfit / problem.targets.shape[1] ** 0.5)
-            x = step(schedule, x0, eps, t, s, self.eta, z)
-            finite &= is_finite(x)
-        return finish(problem, x, path, finite)
+        x, trail = start(prior, noise, times[0]), Trail(problem)
+        for t, s, z in steps(prior, noise, times, self.eta):
+            x0, eps = denoised(prior, x, t)
+            loss, slope = slope_in_x0(problem, x0)
+            x = step(schedule, x0 - self.strength * slope, eps, t, s, self.eta, z)
+            x = trail.add(x, loss)
+        return trail.finish(x)

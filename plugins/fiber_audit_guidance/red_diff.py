@@ -16,51 +16,44 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
-from fiber_audit import Noise, at, finish, over, rms, unguided
-from fiber_audit.contracts import Draws, Problem, Sampler
+from fiber_audit.contracts import Count, Draws, NonNegative, Positive, Problem, Sampler
+from fiber_audit.sampling import Noise, Trail, at, over, rms, unguided
 
-from .slope import is_finite
+from .unconditional import Unconditional
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class REDDiff(Sampler):
     """Per step: one forward of the prior, one forward and backward of the extractor."""
 
-    strength: float = 1.0
-    steps: int = 400
-    rate: float = 0.05
-    regularisation: float = 0.25
-    start_steps: int = 50
-    eta: float = 0.0
+    strength: NonNegative = 1.0
+    steps: Count = 400
+    rate: Positive = 0.05
+    regularisation: NonNegative = 0.25
+    start_steps: Count = 50
 
+    @torch.no_grad()
     def sample(self, problem: Problem, noise: Noise) -> Draws:
         """One draw per row; see `fiber_audit.contracts.Sampler`."""
-        prior, schedule = problem.prior, problem.prior.schedule
-        mu = unguided(prior, noise, self.start_steps, self.eta)
-        finite, path = is_finite(mu), list[Tensor]()
         if self.strength == 0:
-            return finish(problem, mu, path, finite)
-        side = noise.child("red-diff")
-        mu = mu.detach().requires_grad_()
+            return Unconditional(steps=self.start_steps).sample(problem, noise)
+        prior, schedule = problem.prior, problem.prior.schedule
+        mu = unguided(prior, noise, self.start_steps).requires_grad_()
         adam = torch.optim.Adam([mu], lr=self.rate, betas=(0.9, 0.99))
+        trail, side = Trail(problem), noise.child("red-diff")
         for t in schedule.times(self.steps)[:-1]:
             alpha, sigma = schedule.alpha(t), schedule.sigma(t)
             e = side.normal(prior.state_shape, mu)
             if alpha == 0:
                 continue  # a flow at t = 1: x_t says nothing about mu
-            with torch.no_grad():
-                x_t = over(alpha, mu) * mu + over(sigma, mu) * e
-                pull = over(sigma / alpha, mu) * (prior.predict(x_t, at(t, mu)).eps - e)
+            x_t = over(alpha, mu) * mu + over(sigma, mu) * e
+            pull = over(sigma / alpha, mu) * (prior.predict(x_t, at(t, mu)).eps - e)
             with torch.enable_grad():
                 residual = problem.features(mu) - problem.targets
                 fit = 0.5 * self.strength * residual.square().mean(1)
                 score = self.regularisation * (pull * mu).flatten(1).mean(1)
                 (mu.grad,) = torch.autograd.grad((fit + score).sum(), mu)
             adam.step()
-            finite &= is_finite(mu.detach())
-            path.append(rms(residual.detach()))
-        states = mu.detach()
-        states = states if prior.clip is None else states.clamp(*prior.clip)
-        return finish(problem, states, path, finite)
+            mu.copy_(trail.add(mu, rms(residual.detach())))
+        return trail.finish(mu if prior.clip is None else mu.clamp(*prior.clip))

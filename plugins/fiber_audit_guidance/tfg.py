@@ -18,19 +18,84 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from fiber_audit import Noise, Schedule, at, clipped, finish, over, start, step
-from fiber_audit.contracts import Draws, Problem, Sampler
+from fiber_audit.contracts import (
+    Count,
+    Draws,
+    Fraction,
+    NonNegative,
+    NonNegativeInt,
+    Problem,
+    Sampler,
+)
+from fiber_audit.sampling import Noise, Schedule, Trail, denoised, over, start, step, steps
 
-from .freedom import renoised
-from .slope import is_finite, predict
+from .slope import Misfit, View, in_rms, slope_in_x0, view
+from .time_travel import passes
+from .unconditional import Unconditional
 
 Weighting = Literal["increase", "decrease", "constant", "flat"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TFG(Sampler):
+    """Per pass: one forward and backward of the prior, (1 + m) K of the extractor."""
+
+    strength: NonNegative = 0.1
+    steps: Count = 200
+    eta: Fraction = 1.0
+    rho: NonNegative = 1.0
+    mu: NonNegative = 0.25
+    smoothing: NonNegative = 0.1
+    samples: Count = 1
+    mean_steps: NonNegativeInt = 4
+    repeats: Count = 1
+    weighting: Weighting = "increase"
+
+    @torch.no_grad()
+    def sample(self, problem: Problem, noise: Noise) -> Draws:
+        """One draw per row; see `fiber_audit.contracts.Sampler`."""
+        if self.strength == 0:
+            return Unconditional(steps=self.steps, eta=self.eta).sample(problem, noise)
+        prior, schedule = problem.prior, problem.prior.schedule
+        times = schedule.times(self.steps)
+        rhos, mus = (self.strength * w for w in weights(schedule, times, self.weighting))
+        x, trail, side = start(prior, noise, times[0]), Trail(problem), noise.child("tfg")
+        trajectory = steps(prior, noise, times, self.eta)
+        for (t, s, fresh), rho, mu in zip(trajectory, self.rho * rhos, self.mu * mus, strict=True):
+            for z, back in passes(schedule, t, s, fresh, self.repeats, side):
+                misfit = partial(smoothed, delta=self._smoothing(problem, x, t, side))
+                x0, eps, loss, slope = self._view(problem, x, t, misfit)
+                delta = self._mean_guidance(problem, x0, mu, misfit)
+                x = step(schedule, x0, eps, t, s, self.eta, z)
+                x = x - over(rho, x) * slope + over(schedule.alpha(s), x) * delta
+                x = back(trail.add(x, loss))
+        return trail.finish(x)
+
+    def _smoothing(self, problem: Problem, x: Tensor, t: Tensor, side: Noise) -> Tensor | None:
+        """What to add to x0: (n, K, *state_shape)."""
+        width = self.smoothing * float(problem.prior.schedule.sigma(t))
+        return width * side.normal((self.samples, *x.shape[1:]), x) if width else None
+
+    def _view(self, problem: Problem, x: Tensor, t: Tensor, misfit: Misfit) -> View:
+        """The view of x; without variance guidance its slope is zero, and the prior's left out."""
+        if self.rho:
+            return view(problem, x, t, misfit)
+        x0, eps = denoised(problem.prior, x, t)
+        return View(x0, eps, in_rms(problem, misfit(problem, x0)), torch.zeros_like(x))
+
+    def _mean_guidance(self, problem: Problem, x0: Tensor, mu: Tensor, misfit: Misfit) -> Tensor:
+        """Delta_0, like x0."""
+        delta = torch.zeros_like(x0)
+        for _ in range(self.mean_steps if self.mu else 0):
+            _, downhill = slope_in_x0(problem, x0 + delta, misfit)
+            delta = delta - over(mu, x0) * downhill
+        return delta
 
 
 def weights(schedule: Schedule, times: Tensor, kind: Weighting) -> tuple[Tensor, Tensor]:
@@ -39,87 +104,15 @@ def weights(schedule: Schedule, times: Tensor, kind: Weighting) -> tuple[Tensor,
     a = schedule.alpha(t) / schedule.alpha(s)
     if kind == "flat":
         return (a > 0).to(a), torch.ones_like(a)
-    w = {"increase": a.square(), "decrease": schedule.sigma(t), "constant": torch.ones_like(a)}[
-        kind
-    ]
-    w = w / w.mean()
+    shapes = {"increase": a.square(), "decrease": schedule.sigma(t), "constant": torch.ones_like(a)}
+    w = shapes[kind] / shapes[kind].mean()
     return torch.where(a > 0, w / a.clamp(min=1e-12), 0.0), w
 
 
-@dataclass(frozen=True)
-class TFG(Sampler):
-    """Per pass: one forward and backward of the prior, (1 + m) K of the extractor."""
-
-    strength: float = 0.1
-    steps: int = 200
-    eta: float = 1.0
-    rho: float = 1.0
-    mu: float = 0.25
-    smoothing: float = 0.1
-    samples: int = 1
-    mean_steps: int = 4
-    repeats: int = 1
-    weighting: Weighting = "increase"
-
-    def sample(self, problem: Problem, noise: Noise) -> Draws:
-        """One draw per row; see `fiber_audit.contracts.Sampler`."""
-        prior, schedule = problem.prior, problem.prior.schedule
-        times = schedule.times(self.steps)
-        on_x_t, on_x0 = (self.strength * w for w in weights(schedule, times, self.weighting))
-        x, side = start(prior, noise, times[0]), noise.child("tfg")
-        finite, path = is_finite(x), []
-        for i, (t, s) in enumerate(pairwise(times)):
-            for left in reversed(range(self.repeats if self.strength else 1)):
-                z = None
-                if self.eta and s > 0:
-                    z = (noise if left == 0 else side).normal(prior.state_shape, x)
-                if self.strength:
-                    rho, mu = self.rho * float(on_x_t[i]), self.mu * float(on_x0[i])
-                    x0, eps, shift, loss = self._guide(problem, x, t, rho, mu, side)
-                    path.append(loss)
-                    x = step(schedule, x0, eps, t, s, self.eta, z)
-                    x = x + shift[0] + over(schedule.alpha(s), x) * shift[1]
-                else:
-                    x0, eps = predict(problem, x, t)
-                    x = step(schedule, x0, eps, t, s, self.eta, z)
-                finite &= is_finite(x)
-                if left:
-                    x = renoised(schedule, x, s, t, side.normal(prior.state_shape, x))
-        return finish(problem, x, path, finite)
-
-    def _guide(
-        self, problem: Problem, x_t: Tensor, t: Tensor, rho: float, mu: float, side: Noise
-    ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor], Tensor]:
-        """x0, eps, (Delta_t / a, Delta_0), fiber loss (RMS) of the smoothed objective."""
-        prior = problem.prior
-        width = self.smoothing * float(prior.schedule.sigma(t))
-        delta = None
-        if width:
-            n, k = len(x_t), self.samples
-            flat = side.normal((k, *prior.state_shape), x_t)
-            delta = width * flat.reshape(n, k, *prior.state_shape)
-        through = self.rho > 0
-        x_t = x_t.detach().requires_grad_(through)
-        with torch.set_grad_enabled(through):
-            x0, eps = clipped(prior, x_t, t, prior.predict(x_t, at(t, x_t)))
-            value = smoothed(problem, x0, delta)
-        in_x_t = torch.zeros_like(x_t)
-        if through:
-            in_x_t = torch.autograd.grad(value.sum(), x_t)[0]
-        x0, eps, moved = x0.detach(), eps.detach(), torch.zeros_like(x_t)
-        for _ in range(self.mean_steps if self.mu else 0):
-            point = (x0 + moved).requires_grad_()
-            with torch.enable_grad():
-                (in_x0,) = torch.autograd.grad(smoothed(problem, point, delta).sum(), point)
-            moved = moved + mu * in_x0
-        loss = -value.detach() / problem.targets.shape[1] ** 0.5
-        return x0, eps, (rho * in_x_t, moved), loss
-
-
 def smoothed(problem: Problem, x0: Tensor, delta: Tensor | None) -> Tensor:
-    """f~ of each draw: log mean over k of exp(-||r(x0 + delta_k)||), delta (n, k, ...)."""
+    """-f~ of each draw: -log mean over k of exp(-||r(x0 + delta_k)||), delta (n, k, ...)."""
     points, k = (x0, 1) if delta is None else ((x0[:, None] + delta).flatten(0, 1), delta.shape[1])
     targets = problem.targets.repeat_interleave(k, dim=0)
     residual = problem.features(points) - targets
     distance: Tensor = torch.linalg.vector_norm(residual, dim=1)
-    return (-distance.reshape(-1, k)).logsumexp(dim=1) - math.log(k)
+    return math.log(k) - (-distance.reshape(-1, k)).logsumexp(dim=1)

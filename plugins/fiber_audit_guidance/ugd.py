@@ -15,59 +15,65 @@ backward steps is `strength * backward_rate`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
+import torch
 from torch import Tensor
 
-from fiber_audit import Noise, finish, over, start, step
-from fiber_audit.contracts import Draws, Problem, Sampler
+from fiber_audit.contracts import (
+    Count,
+    Draws,
+    Fraction,
+    NonNegative,
+    NonNegativeInt,
+    Problem,
+    Sampler,
+)
+from fiber_audit.sampling import Noise, Trail, denoised, over, start, step, steps
 
-from .freedom import renoised
-from .slope import is_finite, predict, slope_in_x0, view
+from .slope import slope_in_x0, view
+from .time_travel import passes
+from .unconditional import Unconditional
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class UGD(Sampler):
     """Per pass over a step: one forward and backward of the prior, 1 + m of the extractor."""
 
-    strength: float = 2.0
-    steps: int = 200
-    eta: float = 1.0
-    backward_steps: int = 3
-    backward_rate: float = 0.1
-    repeats: int = 1
+    strength: NonNegative = 2.0
+    steps: Count = 200
+    eta: Fraction = 1.0
+    backward_steps: NonNegativeInt = 3
+    backward_rate: NonNegative = 0.1
+    repeats: Count = 1
 
+    @torch.no_grad()
     def sample(self, problem: Problem, noise: Noise) -> Draws:
         """One draw per row; see `fiber_audit.contracts.Sampler`."""
+        if self.strength == 0:
+            return Unconditional(steps=self.steps, eta=self.eta).sample(problem, noise)
         prior, schedule = problem.prior, problem.prior.schedule
         times = schedule.times(self.steps)
-        x, side = start(prior, noise, times[0]), noise.child("travel")
-        finite, path = is_finite(x), []
-        for t, s in pairwise(times):
-            guided = self.strength > 0 and schedule.alpha(t) > 0
-            for left in reversed(range(self.repeats if guided else 1)):
-                if guided:
-                    x0, eps, misfit = self._guided(problem, x, t)
-                    path.append(misfit / problem.targets.shape[1] ** 0.5)
-                else:
-                    x0, eps = predict(problem, x, t)
-                z = None
-                if self.eta and s > 0:
-                    z = (noise if left == 0 else side).normal(prior.state_shape, x)
+        x, trail, side = start(prior, noise, times[0]), Trail(problem), noise.child("travel")
+        for t, s, fresh in steps(prior, noise, times, self.eta):
+            repeats = self.repeats if schedule.alpha(t) > 0 else 1
+            for z, back in passes(schedule, t, s, fresh, repeats, side):
+                x0, eps, loss = self._guided(problem, x, t)
                 x = step(schedule, x0, eps, t, s, self.eta, z)
-                finite &= is_finite(x)
-                if left:
-                    x = renoised(schedule, x, s, t, side.normal(prior.state_shape, x))
-        return finish(problem, x, path, finite)
+                x = back(trail.add(x, loss))
+        return trail.finish(x)
 
-    def _guided(self, problem: Problem, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(x0, eps) after forward and backward guidance, and the misfit before."""
-        schedule = problem.prior.schedule
-        alpha, sigma = over(schedule.alpha(t), x), over(schedule.sigma(t), x)
-        x0, eps, misfit, slope = view(problem, x, t)
+    def _guided(
+        self, problem: Problem, x: Tensor, t: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """(x0, eps) after forward and backward guidance, and the fiber loss before (or None)."""
+        alpha, sigma = problem.prior.schedule.alpha(t), problem.prior.schedule.sigma(t)
+        if alpha == 0:
+            return *denoised(problem.prior, x, t), None
+        alpha, sigma = over(alpha, x), over(sigma, x)
+        x0, eps, loss, slope = view(problem, x, t)
         delta = x0 * 0
         for _ in range(self.backward_steps):
             _, downhill = slope_in_x0(problem, x0 + delta)
             delta = delta - self.strength * self.backward_rate * downhill
         change = self.strength * sigma * slope - alpha / sigma * delta  # of eps
-        return x0 - sigma / alpha * change, eps + change, misfit
+        return x0 - sigma / alpha * change, eps + change, loss

@@ -1,18 +1,12 @@
-"""The `local` executor: blocks in this process, or in worker processes of one thread each."""
+"""The `local` executor: pieces of work in this process, or in worker processes of its own."""
 
 from __future__ import annotations
 
 from fiber_audit import hookimpl
-from fiber_audit.contracts import Count, Executor, Factory
+from fiber_audit.contracts import Offers
 
 
 @hookimpl
-def fiber_audit_executors() -> dict[str, Factory]:
+def fiber_audit_executors() -> Offers:
     """Offer `local`."""
-    return {"local": _local}
-
-
-def _local(*, workers: Count = 1, threads: Count = 1) -> Executor:
-    from .local import LocalExecutor
-
-    return LocalExecutor(workers, threads)
+    return {"local": "fiber_audit_local.local:LocalExecutor"}

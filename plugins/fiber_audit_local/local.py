@@ -2,50 +2,95 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, Self
 
-import torch
+from fiber_audit.contracts import Count, Executor, NonNegative, NonNegativeInt
 
-from fiber_audit.contracts import Executor
+from .inside import attempt
+from .pool import Pool
 
 
 class LocalExecutor(Executor):
-    """workers = 1 computes in this process; more start that many processes (spawned, not forked).
+    """One worker is this process; more are processes of their own, kept until the `with` ends.
 
-    Every worker computes with `threads` threads, so the bits do not depend on their number.
+    What a piece gives is the same wherever, beside whatever and however often it is computed.
+
+    Args:
+        workers: how many pieces are computed at once; 1 is this process, and needs no pickling.
+        threads: of torch, OpenMP and BLAS, in each worker.
+        timeout: seconds that one piece may take, at a worker's first piece with the loading of
+            the networks; 0 or None is no limit. Only another process can be stopped: with a
+            timeout even one worker is a process of its own.
+        retries: how often a piece whose worker died is tried again.
     """
 
-    def __init__(self, workers: int = 1, threads: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        workers: Count = 1,
+        threads: Count = 1,
+        timeout: NonNegative | None = None,
+        retries: NonNegativeInt = 2,
+    ) -> None:
         self.workers, self.threads = workers, threads
+        self.timeout, self.retries = timeout or None, retries
+        self._kept = False
+        self._pools: list[Pool] = []
 
-    def map(self, work: Callable[[Any], Any], blocks: Sequence[Any]) -> Iterator[Any]:
-        """Yield results as they come; an interruption stops the workers."""
-        if min(self.workers, len(blocks)) <= 1:
-            before = torch.get_num_threads()
-            torch.set_num_threads(self.threads)
-            try:
-                yield from map(work, blocks)
-            finally:
-                torch.set_num_threads(before)
+    def map(
+        self, work: Callable[[Any], Any], pieces: Sequence[Any]
+    ) -> Iterator[tuple[Any, Any | Exception]]:
+        """Yield (piece, result or exception) as they come; closing the generator ends the work.
+
+        Raises:
+            UsageError: work or a piece cannot be sent to another process.
+            WorkerError: workers cannot be started. What goes wrong later is yielded.
+        """
+        if self.timeout is None and (self.workers == 1 or len(pieces) == 1):
+            yield from self._here(work, pieces)
             return
-        pool = ProcessPoolExecutor(
-            self.workers,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_quiet_worker,
-            initargs=(self.threads,),
-        )
+        pool = self._pool()
         try:
-            for future in as_completed([pool.submit(work, block) for block in blocks]):
-                yield future.result()
+            yield from pool.map(work, pieces)
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            if not self._kept:
+                pool.end()
+
+    def __enter__(self) -> Self:
+        self._kept = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End all workers, those of an unfinished map() too."""
+        self._kept = False
+        for pool in self._pools:
+            pool.end()
+
+    def _here(self, work: Callable[[Any], Any], pieces: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+        for piece in pieces:
+            with _torch_threads(self.threads):
+                result = attempt(work, piece)
+            yield piece, result
+
+    def _pool(self) -> Pool:
+        """A pool that no other map() is using."""
+        self._pools = [pool for pool in self._pools if not pool.ended]
+        for pool in self._pools:
+            if not pool.busy:
+                return pool
+        self._pools.append(Pool(self.workers, self.threads, self.timeout, self.retries))
+        return self._pools[-1]
 
 
-def _quiet_worker(threads: int) -> None:
-    """The parent answers Ctrl-C; a worker finishes its block."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _torch_threads(threads: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
     torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,98 +1,135 @@
-"""The moment-matched sampler. README.md derives it; `correction.py` holds its equation.
+"""The moment-matched sampler, top to bottom. README.md derives it.
 
 At every noise level the prior's mean E[x_0 | x_t] is replaced by the mean of x_0 given x_t *and*
-the target features, under the Gaussian N(E[x_0 | x_t], V) with Tweedie's second moment V.
-Sources, for linear measurements: Rozet et al., NeurIPS 2024; Boys et al., 2023; Song et al.
-(Pi-GDM), ICLR 2023. Steps of second order: Lu et al. (DPM-Solver++), 2022.
+the target features, under the Gaussian N(E[x_0 | x_t], V) with Tweedie's second moment V;
+`gauss_newton.py` finds it. Sources, for linear measurements: Rozet et al., NeurIPS 2024; Boys et
+al., 2023; Song et al. (Pi-GDM), ICLR 2023. Steps of second order: Lu et al. (DPM-Solver++), 2022.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from fiber_audit import Noise, Schedule, at, clipped, finish, noise_of, over, start, step
-from fiber_audit.contracts import Draws, Problem, Sampler
+from fiber_audit.contracts import (
+    Count,
+    Draws,
+    Fraction,
+    NonNegativeInt,
+    Positive,
+    Problem,
+    Sampler,
+)
+from fiber_audit.sampling import (
+    Noise,
+    Schedule,
+    Trail,
+    denoised,
+    noise_of,
+    start,
+    step,
+    steps,
+)
 
-from .correction import Trust, corrected
-from .multistep import extrapolated, log_snr
-from .posterior import Posterior, noisiest_time
+from .gauss_newton import Effort, Posterior, Trust, corrected
 
+NOISIEST = 50.0
+"""sigma / alpha up to which V is computed; beyond, it is the network's error, amplified."""
 LAST = 0.1
 """The tolerance of the last step, relative: nothing after it makes up for what it leaves."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MomentMatched(Sampler):
     """The sampler; its fields are the options of the README's table."""
 
-    strength: float = 1.0
-    steps: int = 20
-    power: float = 2.0
-    order: int = 2
-    eta: float = 0.0
-    directions: int = 8
-    linearisations: int = 2
-    polish: int = 8
-    tolerance: float = 0.03
-    damping: float = 0.01
-    guided_below: float | None = None
+    strength: Fraction = 1.0
+    steps: Count = 20
+    power: Positive = 2.0
+    order: Literal[1, 2] = 2
+    eta: Fraction = 0.0
+    directions: Count = 8
+    linearisations: Count = 2
+    polish: NonNegativeInt = 8
+    tolerance: Positive = 0.03
+    damping: Positive = 0.01
+    guided_below: Positive | None = None
 
+    @torch.no_grad()
     def sample(self, problem: Problem, noise: Noise) -> Draws:
-        """One draw per row; see `fiber_audit.contracts.Sampler`."""
+        """One draw per row; see `fiber_audit.contracts.Sampler`.
+
+        path: a column per guided step. Diagnostics: those of `Trust.report`.
+        """
         prior, schedule = problem.prior, problem.prior.schedule
         times = schedule.times(self.steps, self.power)
-        guard = noisiest_time(schedule)
-        x = start(prior, noise, times[0])
-        finite = x.flatten(1).isfinite().all(1)
-        trust = Trust.fresh(x, self.damping)
-        path: list[Tensor] = []
-        guided = 0
-        before: tuple[Tensor, Tensor] | None = None
-        for t, s in pairwise(times):
-            if self._guides(schedule, t):
-                guided += 1
+        guard, guided = noisiest_time(schedule), [self._guides(schedule, t) for t in times[:-1]]
+        x, trail = start(prior, noise, times[0]), Trail(problem)
+        trust, before = Trust.fresh(x, self.damping), None
+        for (t, s, z), guide in zip(steps(prior, noise, times, self.eta), guided, strict=True):
+            known = torch.minimum(t, guard)
+            if guide:
                 # where V does not exist yet, noise is noise: look at it as at the guard's time
-                posterior = Posterior(prior, x, torch.minimum(t, guard))
-                point, loss = corrected(
-                    problem,
-                    posterior,
-                    trust,
-                    linearisations=self.linearisations + (self.polish if s == 0 else 0),
-                    directions=self.directions,
-                    tolerance=self.tolerance * (LAST if s == 0 else 1.0),
+                posterior = Posterior(prior, x, known)
+                point, loss, trust = corrected(
+                    problem, posterior, trust, self._effort(last=bool(s == 0))
                 )
                 x0 = posterior.mean + self.strength * (point - posterior.mean)
                 eps = noise_of(schedule, x, x0, t)
-                finite = finite & loss.isfinite()
-                path.append(loss)
             else:
-                with torch.no_grad():
-                    x0, eps = clipped(prior, x, t, prior.predict(x, at(t, x)))
-            now = log_snr(schedule, torch.minimum(t, guard))
-            middle = x0
+                (x0, eps), loss = denoised(prior, x, t), None
+            middle, now = x0, log_snr(schedule, known)
             if self.order > 1 and before is not None and s > 0:
-                middle = extrapolated(x0, before[0], before[1], now, log_snr(schedule, s))
+                middle = extrapolated(x0, *before, now, log_snr(schedule, s))
                 eps = noise_of(schedule, x, middle, t)
-            before = (x0, now)
-            z = noise.normal(prior.state_shape, x) if self.eta > 0 and s > 0 else None
-            x = step(schedule, middle, eps, t, s, self.eta, z)
-            ok = x.flatten(1).isfinite().all(1)
-            finite = finite & ok
-            x = torch.where(over(ok, x).bool(), x, 0.0)  # a lost draw must not poison others
+            before = x0, now
+            x = trail.add(step(schedule, middle, eps, t, s, self.eta, z), loss)
         freedom = min(problem.targets.shape[1], x[0].numel())
-        health = {
-            "refused": trust.refused / trust.tried.clamp(min=1),
-            "damping": trust.damping,
-            "stretch": (trust.stretch / (max(guided, 1) * freedom)).sqrt(),
-        }
-        return finish(problem, x, path, finite, health)
+        return trail.finish(x, **trust.report(sum(guided), freedom))
 
     def _guides(self, schedule: Schedule, t: Tensor) -> bool:
-        late = self.guided_below is None or bool(
-            schedule.sigma(t) < self.guided_below * schedule.alpha(t)
+        if self.strength == 0 or self.guided_below is None:
+            return self.strength > 0
+        return bool(schedule.sigma(t) < self.guided_below * schedule.alpha(t))
+
+    def _effort(self, *, last: bool) -> Effort:
+        return Effort(
+            linearisations=self.linearisations + (self.polish if last else 0),
+            directions=self.directions,
+            tolerance=self.tolerance * (LAST if last else 1.0),
         )
-        return self.strength > 0 and late
+
+
+def noisiest_time(schedule: Schedule) -> Tensor:
+    """The last time, of a thousand, at which V can be computed: float64, a scalar.
+
+    >>> from fiber_audit.sampling import FlowSchedule
+    >>> round(noisiest_time(FlowSchedule()).item(), 3)
+    0.98
+    """
+    times = torch.linspace(0, 1, 1001, dtype=torch.float64)[1:]
+    return times[schedule.sigma(times) <= NOISIEST * schedule.alpha(times)][-1]
+
+
+def log_snr(schedule: Schedule, t: Tensor) -> Tensor:
+    """log(alpha / sigma), the natural time of a diffusion; finite at alpha = 0."""
+    return (schedule.alpha(t).clamp(min=1e-6) / schedule.sigma(t)).log()
+
+
+def extrapolated(x0: Tensor, before: Tensor, r: Tensor, t: Tensor, s: Tensor) -> Tensor:
+    """E[x_0 | x_t], extrapolated linearly in log(alpha / sigma) to the middle of the step to s.
+
+    before is E[x_0 | x_r] of the step before; r, t, s are log(alpha / sigma) of its, this and the
+    next time, increasing. A first-order step with it has second order. Source: Lu et al.,
+    DPM-Solver++ (2M), 2022, algorithm 2.
+
+    >>> r, t, s = torch.tensor([0.0, 1.0, 3.0])
+    >>> extrapolated(torch.tensor([1.0]), torch.tensor([0.0]), r, t, s)
+    tensor([2.])
+    """
+    if t <= r:
+        return x0
+    return x0 + (0.5 * (s - t) / (t - r)).to(x0) * (x0 - before)

@@ -6,10 +6,12 @@ by q changes the features by u, and costs q' V^-1 q = g' q squared standard devi
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
-from fiber_audit import over
+from fiber_audit.sampling import over
 
 RIDGE = 1e-6
 """Relative to the diagonal: what keeps the small systems solvable in float32 products."""
@@ -18,6 +20,18 @@ RIDGE = 1e-6
 def dot(a: Tensor, b: Tensor) -> Tensor:
     """Row by row inner product: (n, ...), (n, ...) -> (n,)."""
     return (a * b).flatten(1).sum(1)
+
+
+class Direction(NamedTuple):
+    """g = J'w and q = V g, (n, ...) like the state; u = J q, (n, d_h)."""
+
+    g: Tensor
+    q: Tensor
+    u: Tensor
+
+    def where(self, rows: Tensor) -> Direction:
+        """The direction in these rows (n,), zero elsewhere."""
+        return Direction(*(torch.where(over(rows, a).bool(), a, 0.0) for a in self))
 
 
 class Subspace:
@@ -31,18 +45,19 @@ class Subspace:
         self._u = residual.new_zeros(n, 0, residual.shape[1])
         self._cost = residual.new_zeros(n, 0, 0)
 
-    def add(self, g: Tensor, q: Tensor, u: Tensor) -> None:
+    def add(self, direction: Direction) -> None:
         """One more direction; rows of zeros stay out of it."""
-        across = [0.5 * (dot(g, old_q) + dot(old_g, q)) for old_g, old_q in self._pairs()]
+        g, q, u = direction
+        across = [
+            0.5 * (dot(g, old_q) + dot(old_g, q))
+            for old_g, old_q in zip(self._g, self._q, strict=True)
+        ]
         edge = torch.stack([*across, dot(g, q)], dim=1)
         self._g.append(g)
         self._q.append(q)
         self._u = torch.cat([self._u, u[:, None]], dim=1)
         top = torch.cat([self._cost, edge[:, :-1, None]], dim=2)
         self._cost = torch.cat([top, edge[:, None]], dim=1)
-
-    def _pairs(self) -> list[tuple[Tensor, Tensor]]:
-        return list(zip(self._g, self._q, strict=True))
 
     def solve(self, damping: Tensor) -> Tensor:
         """Coefficients c (n, k) that minimise |residual - c u|^2 + lambda (c q)' V^-1 (c q).

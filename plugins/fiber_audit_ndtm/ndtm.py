@@ -22,49 +22,57 @@ forward, G N backward; a re-approximated target adds G forward to both.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fiber_audit import Noise, UsageError, at, clipped, finish, over, rms, start, step
-from fiber_audit.contracts import Draws, Problem, Sampler
+from fiber_audit.contracts import (
+    Count,
+    Draws,
+    Fraction,
+    NonNegative,
+    NonNegativeInt,
+    Positive,
+    Problem,
+    Sampler,
+)
+from fiber_audit.sampling import Noise, Trail, at, denoised, over, rms, start, step, steps
 
 from .adam import Adam
 from .renoised import Renoised
 from .strength import Strength
 
+Loss = Literal["l2", "l1", "squared", "cross-entropy"]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class NDTM(Sampler):
     """The sampler; its fields are the options of the README's table.
 
     Raises:
-        UsageError: eta beside update = "ancestral", which is eta = 1.
+        UsageError: guidance is malformed; see `Strength.of`.
     """
 
-    strength: Strength = field(default_factory=lambda: Strength.of(5.0))
-    steps: int = 200
-    inner_steps: int = 10
-    learning_rate: float = 0.02
-    decay: str = "linear"
-    kappa: float = 3e-4
-    tau: float = 0.0
-    eta: float = 1.0
-    loss: str = "l2"
-    target: str = "static"
-    clip_gradient: float = 1.0
-    update: str = "ddim"
-    variance: str = "small"
+    steps: Count = 200
+    inner_steps: NonNegativeInt = 10
+    guidance: NonNegative | Sequence[Sequence[float]] = 5.0
+    learning_rate: Positive = 0.02
+    decay: Literal["linear", "constant", "cosine"] = "linear"
+    kappa: NonNegative = 0.0003
+    tau: NonNegative = 0.0
+    eta: Fraction = 1.0
+    loss: Loss = "l2"
+    target: Literal["static", "reapproximated"] = "static"
+    clip_gradient: Positive = 1.0
+    variance: Literal["small", "large"] = "small"
+    strength: Strength = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.update == "ancestral" and self.eta != 1:
-            raise UsageError(
-                f"eta = {self.eta}: the ancestral update is DDIM at eta = 1 and takes no other; "
-                f"leave eta out, or set update = 'ddim'."
-            )
+        object.__setattr__(self, "strength", Strength.of(self.guidance))
 
     @torch.no_grad()
     def sample(self, problem: Problem, noise: Noise) -> Draws:
@@ -77,28 +85,23 @@ class NDTM(Sampler):
         times = schedule.times(self.steps)
         gammas = [self.strength(float(t)) if self.inner_steps else 0.0 for t in times]
         renoised = Renoised(problem, noise.child("target")) if self.target != "static" else None
-        x, h, path = start(prior, noise, times[0]), problem.targets, []
-        moved, finite = x.new_zeros(len(x)), x.new_ones(len(x), dtype=torch.bool)
+        x, h, trail = start(prior, noise, times[0]), problem.targets, Trail(problem)
+        moved = x.new_zeros(len(x))
         if renoised and gammas[0]:
             h = renoised.target(times[0])
-        for i, (t, s) in enumerate(pairwise(times)):
+        for i, (t, s, z) in enumerate(steps(prior, noise, times, self.eta)):
+            loss = None
             if gamma := gammas[i]:
                 u, loss = self.control(problem, x, t, h, gamma, self.rate(i))
-                x = x + gamma * u
-                moved = moved + rms(gamma * u.flatten(1))
-                path.append(loss)
+                x, moved = x + gamma * u, moved + rms(gamma * u.flatten(1))
             if renoised and s > 0 and gammas[i + 1]:
                 x0, eps, h = renoised.beside(x, t, s)
             else:
-                x0, eps = clipped(prior, x, t, prior.predict(x, at(t, x)))
-            z = noise.normal(prior.state_shape, x) if self.eta > 0 and s > 0 else None
+                x0, eps = denoised(prior, x, t)
             if z is not None and self.variance == "large":  # the forward process's, same mean
                 z = z * over(schedule.sigma(t) / schedule.sigma(s), z)
-            x = step(schedule, x0, eps, t, s, self.eta, z)
-            ok = x.flatten(1).isfinite().all(1)
-            finite = finite & ok
-            x = torch.where(over(ok, x).bool(), x, 0.0)  # a lost draw goes on from zero, marked
-        return finish(problem, x, path, finite, {"control_rms": torch.where(finite, moved, 0.0)})
+            x = trail.add(step(schedule, x0, eps, t, s, self.eta, z), loss)
+        return trail.finish(x, control_rms=moved)
 
     def rate(self, i: int) -> float:
         """Adam's rate at step i of T: linear to zero, constant, or a cosine up from zero."""
@@ -130,7 +133,7 @@ class NDTM(Sampler):
         return u, rms(phi.detach() - h)
 
 
-def mismatch(loss: str, phi: Tensor, h: Tensor) -> Tensor:
+def mismatch(loss: Loss, phi: Tensor, h: Tensor) -> Tensor:
     """The terminal cost of each draw, (n, d) and (n, d) -> (n,).
 
     Cross-entropy reads both as logits, h as the soft label. The norm's slope at zero is zero.

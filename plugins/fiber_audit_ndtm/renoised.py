@@ -13,8 +13,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fiber_audit import Noise, at, clipped, over
 from fiber_audit.contracts import Problem
+from fiber_audit.sampling import Noise, at, clipped, denoised, over
 
 
 class Renoised:
@@ -28,8 +28,7 @@ class Renoised:
     @torch.no_grad()
     def target(self, t: Tensor) -> Tensor:
         """h_t, (n, d)."""
-        prior, x = self.problem.prior, self._noisy(t)
-        return self.problem.features(clipped(prior, x, t, prior.predict(x, at(t, x))).x0)
+        return self.problem.features(denoised(self.problem.prior, self._noisy(t), t).x0)
 
     @torch.no_grad()
     def beside(self, x: Tensor, t: Tensor, s: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -2,61 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fiber_audit import hookimpl
-from fiber_audit.contracts import Factory, Metric, NonNegative
+
+if TYPE_CHECKING:
+    from fiber_audit.contracts import Offers
 
 
 @hookimpl
-def fiber_audit_metrics() -> dict[str, Factory]:
+def fiber_audit_metrics() -> Offers:
     """Offer the fiber loss in three units, diversity, and three warnings about single draws."""
     return {
-        "fiber_loss_rms": _fiber_loss_rms,
-        "fiber_loss_sq": _fiber_loss_sq,
-        "fiber_loss_relative": _fiber_loss_relative,
-        "diversity": _diversity,
-        "saturation": _saturation,
-        "high_frequency": _high_frequency,
-        "off_manifold": _off_manifold,
+        "fiber_loss_rms": "fiber_audit_scoring.fiber_loss:FiberLossRMS",
+        "fiber_loss_sq": "fiber_audit_scoring.fiber_loss:FiberLossSquared",
+        "fiber_loss_relative": "fiber_audit_scoring.fiber_loss_relative:FiberLossRelative",
+        "diversity": "fiber_audit_scoring.diversity:Diversity",
+        "saturation": "fiber_audit_scoring.saturation:Saturation",
+        "high_frequency": "fiber_audit_scoring.high_frequency:HighFrequency",
+        "off_manifold": "fiber_audit_scoring.off_manifold:OffManifold",
     }
-
-
-def _fiber_loss_rms() -> Metric:
-    from .fiber_loss import FiberLossRMS
-
-    return FiberLossRMS()
-
-
-def _fiber_loss_sq() -> Metric:
-    from .fiber_loss import FiberLossSquared
-
-    return FiberLossSquared()
-
-
-def _fiber_loss_relative() -> Metric:
-    from .fiber_loss_relative import FiberLossRelative
-
-    return FiberLossRelative()
-
-
-def _diversity(*, extractor: str = "") -> Metric:
-    from .diversity import Diversity
-
-    return Diversity(extractor)
-
-
-def _saturation(*, fence: NonNegative = 3.0) -> Metric:
-    from .saturation import Saturation
-
-    return Saturation(fence)
-
-
-def _high_frequency(*, fence: NonNegative = 3.0) -> Metric:
-    from .high_frequency import HighFrequency
-
-    return HighFrequency(fence)
-
-
-def _off_manifold(*, fence: NonNegative = 3.0) -> Metric:
-    from .off_manifold import OffManifold
-
-    return OffManifold(fence)

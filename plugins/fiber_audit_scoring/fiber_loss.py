@@ -9,19 +9,18 @@ arXiv 2603.21782.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
+from numpy.typing import NDArray
 
-from fiber_audit.context import Context
-from fiber_audit.contracts import Axis, Better, Measurement, Metric
-from fiber_audit.sampling import rms
-from fiber_audit.uncertainty import measured, undefined
+from fiber_audit.contracts import Part, Statistic
+from fiber_audit.measuring import Observations, measured, median, per_query, undefined
 
-from .per_query import per_query
+from .feature_distance import FeatureDistance
+
+Array = NDArray[np.float64]
 
 
-def sum_of_squares(loss: np.ndarray, d: int) -> np.ndarray:
+def sum_of_squares(loss: Array, d: int) -> Array:
     """RMS difference of d features -> sum of their squared differences, any shape, float64.
 
     >>> sum_of_squares(np.array([0.5, 2.0]), d=48)
@@ -30,7 +29,7 @@ def sum_of_squares(loss: np.ndarray, d: int) -> np.ndarray:
     return np.asarray(d * np.square(loss))
 
 
-class FiberLossRMS(Metric):
+class FiberLossRMS(FeatureDistance):
     """`fiber_loss_rms`: RMS feature distance of draws to their targets, in units of the features.
 
     Statistics: mean (also per query) and median of the draws; and for scale random_pairs (pairs of
@@ -38,60 +37,36 @@ class FiberLossRMS(Metric):
     `FiberLossRelative`. n counts draws, pairs or queries; uncertainty is over queries.
     """
 
-    name: ClassVar[str] = "fiber_loss_rms"
-    axis: Axis = "fidelity"
-    better: Better = "lower"
     unit = "feature"
 
-    def convert(self, loss: np.ndarray, d: int) -> np.ndarray:
+    def convert(self, loss: Array, d: int) -> Array:
         """RMS difference of d features -> this metric's unit, any shape."""
         return loss
 
-    def measure(self, context: Context) -> list[Measurement]:
+    def summarise(self, seen: Observations) -> list[Statistic]:
         """The statistics above, and the mean of each query."""
-        d = context.targets.shape[1]
-        unguided = rms(context.unguided_features.double() - context.targets[:, None].double())
-        distances = {"ceiling": context.ceiling, "unguided": unguided}
-        if not context.prior.lossless:
-            distances["reconstruction_gap"] = context.reconstruction_gap
-        loss = self.convert(context.fiber_loss.numpy(), d)
-        found = [
-            self._pooled(context, "mean", loss),
-            measured(
-                self,
-                self.name,
-                "median",
-                loss,
-                lambda rows: float(np.median(rows)),
-                seed=context.seed,
-                n=loss.size,
-            ),
-            self._null(context),
-            *(
-                self._pooled(context, statistic, self.convert(values.numpy(), d))
-                for statistic, values in distances.items()
-            ),
-        ]
-        return found + per_query(self, self.name, loss.mean(1), context, n=context.per_query)
-
-    def _pooled(self, context: Context, statistic: str, rows: np.ndarray) -> Measurement:
-        return measured(self, self.name, statistic, rows, seed=context.seed, n=rows.size)
-
-    def _null(self, context: Context) -> Measurement:
-        if len(context.queries) < 2:
+        seed, d = seen.seed, seen.targets.shape[1]
+        loss = self.convert(seen.draws("distance"), d)
+        found = [measured("mean", loss, seed=seed), measured("median", loss, median, seed=seed)]
+        if seen.null.size:
+            found.append(measured("random_pairs", self.convert(seen.null, d), seed=seed))
+        else:
             why = "one query has no random pairs; use two or more"
-            return undefined(self, self.name, "random_pairs", why)
-        return self._pooled(
-            context, "random_pairs", self.convert(context.null.numpy(), context.targets.shape[1])
-        )
+            found.append(undefined("random_pairs", why))
+        scale: dict[str, Part] = {"ceiling": "jittered", "unguided": "unguided"}
+        if not seen.lossless:
+            scale["reconstruction_gap"] = "reconstructions"
+        for name, part in scale.items():
+            distance = self.convert(seen.of(part, "distance"), d)
+            found.append(measured(name, distance, seed=seed))
+        return found + per_query(seen.ids, loss)
 
 
 class FiberLossSquared(FiberLossRMS):
     """`fiber_loss_sq`: sum of squared feature differences; statistics as for `FiberLossRMS`."""
 
-    name: ClassVar[str] = "fiber_loss_sq"
     unit = "feature squared"
 
-    def convert(self, loss: np.ndarray, d: int) -> np.ndarray:
+    def convert(self, loss: Array, d: int) -> Array:
         """D times the square."""
         return sum_of_squares(loss, d)

@@ -9,19 +9,22 @@ al., NeurIPS 2019, judge metamers of networks the same way).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from fiber_audit.context import Context
-from fiber_audit.contracts import Measurement, Metric
-from fiber_audit.sampling import rms
-from fiber_audit.uncertainty import measured, undefined
+from fiber_audit.contracts import Statistic
+from fiber_audit.measuring import (
+    Observations,
+    measured,
+    measured_ratio,
+    median,
+    per_query,
+    undefined,
+)
 
-from .per_query import per_query
+from .feature_distance import FeatureDistance
 
 
-class FiberLossRelative(Metric):
+class FiberLossRelative(FeatureDistance):
     """`fiber_loss_relative`: the mean RMS loss over draws in units of the mean null.
 
     Statistics, pooled; uncertainty by bootstrap over queries; n counts draws, pairs or queries:
@@ -32,46 +35,35 @@ class FiberLossRelative(Metric):
         unguided             the prior's own draws: what ignoring the target gives
         reconstruction_gap   the queries through encode and decode, where the prior is lossy: if
                              the target is phi(query), no draw can be expected to be closer
+
+    The unit is that of all queries, also of those whose draws were lost.
     """
 
-    axis, better, unit = "fidelity", "lower", "relative"
+    unit = "relative"
 
-    def measure(self, context: Context) -> list[Measurement]:
+    def summarise(self, seen: Observations) -> list[Statistic]:
         """The statistics above, and the mean of each query."""
-        name, q = "fiber_loss_relative", len(context.queries)
-        if q < 2:
-            return [undefined(self, name, "mean", "one query has no random pairs; use two or more")]
-        null = context.null.mean(1).numpy()
+        null, seed = seen.null, seen.seed
+        if not null.size:
+            return [undefined("mean", "one query has no random pairs; use two or more")]
         if not null.mean() > 0:
-            return [undefined(self, name, "mean", "all queries have the same features: no scale")]
-        loss = context.fiber_loss.numpy()
-        unguided = rms(context.unguided_features.double() - context.targets[:, None].double())
-
-        def scaled(
-            statistic: str,
-            values: np.ndarray,
-            centre: Callable[[np.ndarray], np.floating] = np.mean,
-        ) -> Measurement:
-            return measured(
-                self,
-                name,
-                statistic,
-                np.column_stack([values.reshape(q, -1), null]),
-                lambda rows: float(centre(rows[:, :-1]) / rows[:, -1].mean()),
-                seed=context.seed,
-                n=values.size,
-            )
-
+            return [undefined("mean", "all queries have the same features: no scale")]
+        loss = seen.draws("distance")
+        with_null = np.column_stack([loss, null.mean(axis=1)])
         found = [
-            scaled("mean", loss),
-            scaled("median", loss, np.median),
+            measured_ratio("mean", loss, null, seed=seed),
             measured(
-                self, name, "random_pairs", null, seed=context.seed, n=q * (q - 1), unit="feature"
+                "median",
+                with_null,
+                lambda rows: median(rows[:, :-1]) / float(rows[:, -1].mean()),
+                seed=seed,
+                n=int((~np.isnan(loss)).sum()),
             ),
-            scaled("ceiling", context.ceiling.numpy()),
-            scaled("unguided", unguided.numpy()),
+            measured("random_pairs", null, seed=seed, unit="feature"),
+            measured_ratio("ceiling", seen.of("jittered", "distance"), null, seed=seed),
+            measured_ratio("unguided", seen.unguided("distance"), null, seed=seed),
         ]
-        if not context.prior.lossless:
-            found.append(scaled("reconstruction_gap", context.reconstruction_gap.numpy()))
-        relative = loss.mean(1) / null.mean()
-        return found + per_query(self, name, relative, context, n=context.per_query)
+        if not seen.lossless:
+            gap = seen.of("reconstructions", "distance")
+            found.append(measured_ratio("reconstruction_gap", gap, null, seed=seed))
+        return found + per_query(seen.ids, loss / null.mean())

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from fiber_audit.context import Context
-from fiber_audit.contracts import Measurement, Metric
-from fiber_audit.uncertainty import undefined
+from fiber_audit.contracts import Axis, Better, Block, Metric, Needs, NonNegative, Statistic
+from fiber_audit.measuring import Observations, per_query, undefined
 
 from .far_out import far_out
-from .per_query import per_query
-from .ratio import ratio_to_unguided
+from .ratio import both_means, ratio_to_unguided
 
 MARGIN = 0.01
 """A difference in energy share too small to see."""
@@ -32,8 +34,8 @@ def high_frequency_share(images: Tensor) -> Tensor:
     x = images.double()
     h, w = x.shape[-2:]
     power = torch.fft.fft2(x - x.mean((-2, -1), keepdim=True)).abs().square()
-    fy, fx = torch.fft.fftfreq(h)[:, None], torch.fft.fftfreq(w)[None]
-    high = (fx.square() + fy.square()).sqrt() > CUT
+    fy, fx = (torch.fft.fftfreq(size, device=x.device) for size in (h, w))
+    high = (fy[:, None].square() + fx.square()).sqrt() > CUT
     total = power.sum((1, 2, 3))
     share = power[..., high].sum((1, 2)) / total.clamp(min=1e-12)
     return torch.where(total > 1e-9, share, 0.0)
@@ -46,31 +48,31 @@ class HighFrequency(Metric):
     themselves). Undefined for tables. fence: see `far_out`; a draw beyond it is suspected.
     """
 
-    axis, better, unit = "health", "lower", "relative"
+    axis: Axis = "health"
+    better: Better = "lower"
+    unit = "relative"
+    needs = Needs(extractors=())
 
-    def __init__(self, fence: float = 3.0) -> None:
+    def __init__(self, fence: NonNegative = 3.0) -> None:
         self.fence = fence
 
-    def measure(self, context: Context) -> list[Measurement]:
+    def observe(self, block: Block) -> Mapping[str, Tensor]:
+        """`share`, (n,); nothing of what is no image."""
+        return {"share": high_frequency_share(block.data)} if block.data.ndim == 4 else {}
+
+    def summarise(self, seen: Observations) -> list[Statistic]:
         """Pooled and per query; n counts draws, uncertainty is over queries."""
-        if context.draws.data.ndim != 4:
-            return [undefined(self, "high_frequency", "mean", "only images have frequencies")]
-        draws, unguided = self._shares(context)
-        found = ratio_to_unguided(self, "high_frequency", draws, unguided, context, unit="share")
-        if found[0].value is None:
-            return found
-        relative = (draws.mean(1) / unguided.mean()).numpy()
-        return found + per_query(self, "high_frequency", relative, context, n=context.per_query)
+        if not seen.shows("draws", "share"):
+            return [undefined("mean", "only images have frequencies")]
+        draws, unguided = seen.draws("share"), seen.unguided("share")
+        ratio = ratio_to_unguided(draws, unguided, seen.seed)
+        if ratio.value is None:
+            return [ratio]
+        found = [ratio, *both_means(draws, unguided, seen.seed, unit="share")]
+        return found + per_query(seen.ids, draws / np.nanmean(unguided))
 
-    def suspicious(self, context: Context) -> Tensor | None:
+    def suspicious(self, seen: Observations) -> NDArray[np.bool_] | None:
         """(q, k) bool: far more fine detail than unguided draws; None for tables."""
-        if context.draws.data.ndim != 4:
+        if not seen.shows("draws", "share"):
             return None
-        return far_out(*self._shares(context), MARGIN, self.fence)
-
-    @staticmethod
-    def _shares(context: Context) -> tuple[Tensor, Tensor]:
-        draws, unguided = (
-            context.grouped(high_frequency_share(x)) for x in (context.draws.data, context.unguided)
-        )
-        return draws, unguided
+        return far_out(seen.draws("share"), seen.unguided("share"), MARGIN, self.fence)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
-from fiber_audit.context import Context, reconstructed
-from fiber_audit.contracts import Measurement, Metric
+from fiber_audit.contracts import Axis, Better, Block, Metric, Needs, NonNegative, Statistic
+from fiber_audit.measuring import Observations, per_query, reconstructed, undefined
 from fiber_audit.sampling import rms
-from fiber_audit.uncertainty import undefined
 
 from .far_out import far_out
-from .per_query import per_query
-from .ratio import ratio_to_unguided
+from .ratio import both_means, ratio_to_unguided
 
 MARGIN = 0.01
 """An RMS difference too small to see, as a share of the data range."""
@@ -24,35 +26,37 @@ class OffManifold(Metric):
     Undefined where decode(encode(x)) = x. fence: see `far_out`; a draw beyond it is suspected.
     """
 
-    axis, better, unit = "health", "lower", "relative"
+    axis: Axis = "health"
+    better: Better = "lower"
+    unit = "relative"
+    needs = Needs(extractors=())
 
-    def __init__(self, fence: float = 3.0) -> None:
+    def __init__(self, fence: NonNegative = 3.0) -> None:
         self.fence = fence
 
-    def measure(self, context: Context) -> list[Measurement]:
+    def observe(self, block: Block) -> Mapping[str, Tensor]:
+        """`distance`, (n,); nothing where the prior is lossless."""
+        if block.prior.lossless:
+            return {}
+        again = reconstructed(block.prior, block.data)
+        return {"distance": rms((block.data - again).flatten(1).double())}
+
+    def summarise(self, seen: Observations) -> list[Statistic]:
         """Pooled and per query; n counts draws, uncertainty is over queries."""
-        if context.prior.lossless:
+        if seen.lossless:
             message = "the prior encodes every input exactly: nothing is off its manifold"
-            return [undefined(self, "off_manifold", "mean", message)]
-        draws, unguided = self._distances(context)
-        found = ratio_to_unguided(self, "off_manifold", draws, unguided, context, unit="data")
-        if found[0].value is None:
-            return found
-        relative = (draws.mean(1) / unguided.mean()).numpy()
-        return found + per_query(self, "off_manifold", relative, context, n=context.per_query)
+            return [undefined("mean", message)]
+        draws, unguided = seen.draws("distance"), seen.unguided("distance")
+        ratio = ratio_to_unguided(draws, unguided, seen.seed)
+        if ratio.value is None:
+            return [ratio]
+        found = [ratio, *both_means(draws, unguided, seen.seed, unit="data")]
+        return found + per_query(seen.ids, draws / np.nanmean(unguided))
 
-    def suspicious(self, context: Context) -> Tensor | None:
+    def suspicious(self, seen: Observations) -> NDArray[np.bool_] | None:
         """(q, k) bool: far worse encoded than unguided draws; None for lossless priors."""
-        if context.prior.lossless:
+        if seen.lossless:
             return None
-        span = context.prior.data_range
+        span = seen.data_range
         margin = MARGIN * (span[1] - span[0]) if span else 0.0
-        return far_out(*self._distances(context), margin, self.fence)
-
-    @staticmethod
-    def _distances(context: Context) -> tuple[Tensor, Tensor]:
-        def distance(x: Tensor) -> Tensor:
-            again = reconstructed(context.prior, x, context.batch_size)
-            return context.grouped(rms((x - again).flatten(1).double()))
-
-        return distance(context.draws.data), distance(context.unguided)
+        return far_out(seen.draws("distance"), seen.unguided("distance"), margin, self.fence)

@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 import numpy as np
-from torch import Tensor
+from numpy.typing import NDArray
 
-from fiber_audit.context import Context
-from fiber_audit.contracts import Measurement, Metric
-from fiber_audit.uncertainty import measured, undefined
+from fiber_audit.contracts import Statistic
+from fiber_audit.measuring import measured, measured_ratio, undefined
+
+Array = NDArray[np.float64]
 
 
 def ratio_to_unguided(
-    metric: Metric,
-    name: str,
-    draws: Tensor,
-    unguided: Tensor,
-    context: Context,
-    unit: str,
-) -> list[Measurement]:
-    """Statistics mean (the ratio) and, in `unit`, the means of the two, draws and unguided.
+    draws: Array, unguided: Array, seed: int, seen_by: str | None = None
+) -> Statistic:
+    """Statistic mean, the ratio: draws and unguided (q, ...), not negative, NaN where lost."""
+    if not np.nansum(unguided) > 0:
+        return undefined("mean", "it is zero for all unguided draws: no scale", seen_by=seen_by)
+    return measured_ratio("mean", draws, unguided, seed=seed, seen_by=seen_by)
 
-    draws and unguided are (q, k) and not negative. Both are resampled by query.
-    """
-    ours, prior = draws.numpy(), unguided.numpy()
-    k, seed, n = ours.shape[1], context.seed, ours.size
-    if not prior.mean() > 0:
-        return [undefined(metric, name, "mean", "it is zero for all unguided draws: no scale")]
+
+def both_means(draws: Array, unguided: Array, seed: int, unit: str) -> list[Statistic]:
+    """Statistics draws and unguided, what the ratio is made of, in their own unit."""
     return [
-        measured(
-            metric,
-            name,
-            "mean",
-            np.hstack([ours, prior]),
-            lambda rows: float(rows[:, :k].mean() / rows[:, k:].mean()),
-            seed=seed,
-            n=n,
-        ),
-        measured(metric, name, "draws", ours, seed=seed, n=n, unit=unit),
-        measured(metric, name, "unguided", prior, seed=seed, n=n, unit=unit),
+        measured("draws", draws, seed=seed, unit=unit),
+        measured("unguided", unguided, seed=seed, unit=unit),
     ]

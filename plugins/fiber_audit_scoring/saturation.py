@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
-from fiber_audit.context import Context
-from fiber_audit.contracts import Measurement, Metric
-from fiber_audit.uncertainty import measured, undefined
+from fiber_audit.contracts import Axis, Better, Block, Metric, Needs, NonNegative, Statistic
+from fiber_audit.measuring import Observations, measured, per_query, undefined
 
 from .far_out import far_out
-from .per_query import per_query
 
 MARGIN = 0.02
 """A share of saturated values too small to see."""
@@ -35,36 +36,32 @@ class Saturation(Metric):
     fence: see `far_out`; a draw beyond it is suspected.
     """
 
-    axis, better, unit = "health", "lower", "share"
+    axis: Axis = "health"
+    better: Better = "lower"
+    unit = "share"
+    needs = Needs(extractors=())
 
-    def __init__(self, fence: float = 3.0) -> None:
+    def __init__(self, fence: NonNegative = 3.0) -> None:
         self.fence = fence
 
-    def measure(self, context: Context) -> list[Measurement]:
+    def observe(self, block: Block) -> Mapping[str, Tensor]:
+        """`share`, (n,); nothing of tables."""
+        span = block.prior.data_range
+        return {} if span is None else {"share": share_at_ends(block.data, *span)}
+
+    def summarise(self, seen: Observations) -> list[Statistic]:
         """Pooled and per query; n counts draws, uncertainty is over queries."""
-        if context.prior.data_range is None:
-            message = "tables have no range to saturate"
-            return [undefined(self, "saturation", "mean", message)]
-        draws, unguided = self._shares(context, *context.prior.data_range)
-        shares = {"mean": draws, "unguided": unguided}
-        if "saturation" in context.draws.diagnostics:
-            shares["outside"] = context.draws.diagnostics["saturation"].double()
-        rows = {key: context.grouped(value).numpy() for key, value in shares.items()}
-        found = [
-            measured(self, "saturation", key, row, seed=context.seed, n=row.size)
-            for key, row in rows.items()
-        ]
-        means: np.ndarray = rows["mean"].mean(1)
-        return found + per_query(self, "saturation", means, context, n=context.per_query)
+        if seen.data_range is None:
+            return [undefined("mean", "tables have no range to saturate")]
+        shares = {"mean": seen.draws("share"), "unguided": seen.unguided("share")}
+        outside = seen.diagnostic("saturation")
+        if outside is not None:
+            shares["outside"] = outside
+        found = [measured(name, rows, seed=seen.seed) for name, rows in shares.items()]
+        return found + per_query(seen.ids, shares["mean"])
 
-    def suspicious(self, context: Context) -> Tensor | None:
+    def suspicious(self, seen: Observations) -> NDArray[np.bool_] | None:
         """(q, k) bool: far more saturated than unguided draws; None for tables."""
-        if context.prior.data_range is None:
+        if seen.data_range is None:
             return None
-        draws, unguided = self._shares(context, *context.prior.data_range)
-        return context.grouped(far_out(draws, unguided, MARGIN, self.fence))
-
-    @staticmethod
-    def _shares(context: Context, low: float, high: float) -> tuple[Tensor, Tensor]:
-        draws = share_at_ends(context.draws.data, low, high)
-        return draws, share_at_ends(context.unguided, low, high)
+        return far_out(seen.draws("share"), seen.unguided("share"), MARGIN, self.fence)

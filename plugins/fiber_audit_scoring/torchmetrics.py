@@ -9,15 +9,22 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from fiber_audit import rms
 from fiber_audit.contracts import Extractor
+from fiber_audit.errors import DataError
+from fiber_audit.sampling import rms
+
+OVERSHOOT = 1e-3
+"""How far beyond [0, 1] rounding may carry a pixel."""
 
 
 class FiberLoss(Metric):
     """Mean over draws of the root mean square of phi(draw) - target; lower is better.
 
-    extractor: phi; its network moves with the metric. Sums are float64, so that the value does not
-    depend on how the draws are split into batches or processes.
+    extractor: phi. The metric looks through it and leaves it alone: neither train(), to(),
+    set_dtype() nor state_dict() of the metric, or of a module that holds it, reach its network.
+    draws: data space, as phi takes it: images (n, c, h, w) float in [0, 1], or tables (n, d).
+    Sums are float64, so that the value does not depend on how the draws are split into batches or
+    processes.
     """
 
     is_differentiable = True
@@ -30,16 +37,46 @@ class FiberLoss(Metric):
 
     def __init__(self, extractor: Extractor) -> None:
         super().__init__()
-        self.extractor, self.network = extractor, extractor.network
+        self._held = (extractor,)  # in a tuple, for a Module would adopt an attribute that is one
         self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
+    @property
+    def extractor(self) -> Extractor:
+        """What the metric was made with."""
+        return self._held[0]
+
     def update(self, draws: Tensor, targets: Tensor) -> None:
-        """Add draws (n, ...) in data space with their targets (n, d)."""
-        losses = rms(self.extractor.features(draws) - targets)
-        self.total = self.total + losses.double().sum()
+        """Add draws (n, ...) in data space with their targets (n, d).
+
+        Raises:
+            DataError: images are not float in [0, 1], or a draw has no target of its own.
+        """
+        _refuse_other_ranges(draws)
+        parameter = next(self.extractor.network.parameters(), None)
+        where = draws.device if parameter is None else parameter.device
+        features = self.extractor.features(draws.to(where))
+        if features.shape != targets.shape:
+            raise DataError(
+                f"targets are {tuple(targets.shape)}, but the draws have features "
+                f"{tuple(features.shape)}; give each draw its target."
+            )
+        losses = rms(features - targets.to(where)).double()
+        self.total = self.total + losses.sum().to(self.total.device)
         self.count = self.count + len(losses)
 
     def compute(self) -> Tensor:
         """The mean so far, a float64 scalar."""
         return self.total / self.count
+
+
+def _refuse_other_ranges(draws: Tensor) -> None:
+    if not draws.is_floating_point():
+        raise DataError(f"draws are {draws.dtype}; give floats, images in [0, 1]: divide by 255.")
+    if draws.ndim == 4 and len(draws):
+        low, high = (float(end) for end in draws.detach().aminmax())
+        if not (low >= -OVERSHOOT and high <= 1 + OVERSHOOT):
+            raise DataError(
+                f"draws are images in [{low:.3g}, {high:.3g}]; give them in [0, 1]: divide by 255 "
+                f"what is in [0, 255], and clamp what overshoots."
+            )

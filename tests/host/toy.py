@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
-from fiber_audit import DataError, Noise, WeightsError, finish, hookimpl, unguided
+from fiber_audit import DataError, WeightsError, hookimpl
 from fiber_audit.contracts import (
     Count,
     Dataset,
     Draws,
-    Measurement,
     Metric,
     NonNegative,
     Problem,
-    Queries,
     Sampler,
+    Statistic,
 )
+from fiber_audit.measuring import per_query
+from fiber_audit.sampling import Noise, finish, rms, unguided
 from fiber_audit.testing import GaussianPrior, LinearExtractor
 
 
 class Points(Dataset):
     data_shape = (4,)
 
-    def __init__(self, n):
+    def __init__(self, *, n: Count = 5, scale: float = 1.0):
         if n > 50:
             raise DataError(f"queries.n = {n}: this data set has 50 points; ask for fewer.")
-        self.n = n
+        self.data = scale * torch.randn(50, 4, generator=torch.Generator().manual_seed(5))[:n]
+        self.ids = tuple(f"point-{i}" for i in range(n))
 
-    def queries(self):
-        data = torch.randn(50, 4, generator=torch.Generator().manual_seed(5))[: self.n]
-        return Queries(data, tuple(f"point-{i}" for i in range(self.n)))
+    def load(self, indices):
+        return self.data[list(indices)]
 
 
 class Projecting(Sampler):
     """The prior's draw, moved a share `strength` of the way onto the fiber x[:2] = h."""
 
-    def __init__(self, strength, diverge_at, crash):
+    def __init__(self, *, strength: NonNegative = 1.0, diverge_at: int = -1, crash: bool = False):
         self.strength, self.diverge_at, self.crash = strength, diverge_at, crash
 
     def sample(self, problem: Problem, noise: Noise) -> Draws:
@@ -51,70 +53,60 @@ class Projecting(Sampler):
 class MeanLoss(Metric):
     axis, better, unit = "fidelity", "lower", "feature"
 
-    def __init__(self, fail):
+    def __init__(self, *, fail: bool = False):
         self.fail = fail
 
-    def measure(self, context):
+    def observe(self, block):
+        return {"loss": rms(block.features().double() - block.targets.double())}
+
+    def summarise(self, seen):
         if self.fail:
             raise ZeroDivisionError("no luck")
-        per_query = context.fiber_loss.mean(1)
-        rows = [
-            Measurement("toy_loss", "mean", v, 1, "feature", "fidelity", "lower", query=i)
-            for v, i in zip(per_query.tolist(), context.queries.ids, strict=True)
-        ]
-        q = len(per_query)
-        mean, err = per_query.mean().item(), (per_query.std() / q**0.5).item()
-        return [
-            Measurement("toy_loss", "mean", mean, q, "feature", "fidelity", "lower", err,
-                        mean - 2 * err, mean + 2 * err),
-            *rows,
-        ]  # fmt: skip
+        loss = seen.draws("loss")
+        means = np.nanmean(loss, axis=1)
+        q, mean = len(means), float(means.mean())
+        error = float(means.std(ddof=1) / q**0.5) if q > 1 else 0.0
+        pooled = Statistic(
+            mean, n=q, stderr=error, ci_low=mean - 2 * error, ci_high=mean + 2 * error
+        )
+        return [pooled, *per_query(seen.ids, loss)]
 
 
-def _points(*, n: Count = 5):
-    return Points(n)
+class FirstTwo(LinearExtractor):
+    def __init__(self):
+        super().__init__(torch.eye(4)[:2])
 
 
-def _first_two():
-    return LinearExtractor(torch.eye(4)[:2])
+class NeedsWeights(LinearExtractor):
+    def __init__(self):
+        raise WeightsError("toy.safetensors: not here; put it beside you.")
 
 
-def _needs_weights():
-    raise WeightsError("toy.safetensors: not here; put it beside you.")
-
-
-def _gaussian():
-    return GaussianPrior(torch.zeros(4), torch.eye(4))
-
-
-def _projecting(*, strength: NonNegative = 1.0, diverge_at: int = -1, crash: bool = False):
-    return Projecting(strength, diverge_at, crash)
-
-
-def _mean_loss(*, fail: bool = False):
-    return MeanLoss(fail)
+class Gaussian(GaussianPrior):
+    def __init__(self):
+        super().__init__(torch.zeros(4), torch.eye(4))
 
 
 @hookimpl
 def fiber_audit_datasets():
-    return {"toy-points": _points}
+    return {"toy-points": Points}
 
 
 @hookimpl
 def fiber_audit_extractors():
-    return {"toy-first-two": _first_two, "toy-needs-weights": _needs_weights}
+    return {"toy-first-two": FirstTwo, "toy-needs-weights": NeedsWeights}
 
 
 @hookimpl
 def fiber_audit_priors():
-    return {"toy-gaussian": _gaussian}
+    return {"toy-gaussian": Gaussian}
 
 
 @hookimpl
 def fiber_audit_samplers():
-    return {"toy-projecting": _projecting}
+    return {"toy-projecting": Projecting}
 
 
 @hookimpl
 def fiber_audit_metrics():
-    return {"toy_loss": _mean_loss}
+    return {"toy_loss": MeanLoss}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,9 +15,9 @@ from fiber_audit_scoring.off_manifold import OffManifold
 from fiber_audit_scoring.saturation import Saturation
 from torch import nn
 
-from fiber_audit.context import Context
-from fiber_audit.contracts import Dataset, Draws, Prior, Queries
-from fiber_audit.testing import GaussianPrior, LinearExtractor
+from fiber_audit.contracts import Prior
+from fiber_audit.measuring.scene import Scene
+from fiber_audit.testing import GaussianPrior, LinearExtractor, measure, seen_in
 
 Q, K = 24, 4
 EVERY = [FiberLossRMS, FiberLossSquared, FiberLossRelative, Diversity, Saturation, HighFrequency]
@@ -48,27 +50,20 @@ class Flat(LinearExtractor):
         return super().features(x.flatten(1))
 
 
-class NoData(Dataset):
-    def queries(self):
-        raise NotImplementedError
-
-
-def context(draws, unguided, queries, prior=None, **more):
+def audit_of(draws, unguided, queries, prior=None, **reported):
     """An audit of given draws and queries; rows of draws are query-major."""
     d = queries[0].numel()
-    extractor = Flat(noise(5, d, seed=9) / d**0.5)
-    return Context(
-        audit="a",
-        extractor_name="linear",
-        prior_name="prior",
-        sampler_name="sampler",
-        extractor=extractor,
+    return Scene(
+        ids=tuple(f"q{i}" for i in range(len(queries))),
+        queries=queries,
+        labels=None,
+        extractor=Flat(noise(5, d, seed=9) / d**0.5),
         prior=prior or GaussianPrior(torch.zeros(d), torch.eye(d)),
-        dataset=NoData(),
-        queries=Queries(queries, tuple(f"q{i}" for i in range(len(queries)))),
-        targets=extractor.features(queries),
-        draws=Draws(draws, draws, torch.ones(len(draws)).bool(), torch.zeros(len(draws), 0), more),
+        dataset=None,
+        named={}.__getitem__,
+        draws=draws,
         unguided=unguided,
+        diagnostics=reported,
     )
 
 
@@ -76,7 +71,7 @@ def table(make_draws=None, q=Q, k=K, d=8):
     """A table of q Gaussian queries; draws are made from the queries, by default free ones."""
     queries, unguided = noise(q, d, seed=1), noise(q * k, d, seed=2)
     draws = unguided if make_draws is None else make_draws(queries.repeat_interleave(k, 0))
-    return context(draws, unguided, queries)
+    return audit_of(draws, unguided, queries)
 
 
 def blocky(n, seed):
@@ -87,18 +82,22 @@ def blocky(n, seed):
     return (coarse + 0.02 * noise(n, 3, 16, 16, seed=seed + 1)).clamp(0, 1)
 
 
-def images(make_draws=lambda x: x, **more):
+def images(make_draws=lambda x: x, **reported):
     """An audit of images whose draws are made from other images of the same law."""
     draws = make_draws(blocky(Q * K, 30))
-    return context(draws, blocky(Q * K, 20), blocky(Q, 10), Coarse(), **more)
+    return audit_of(draws, blocky(Q * K, 20), blocky(Q, 10), Coarse(), **reported)
 
 
 def pooled(metric, audit):
-    return {m.statistic: m for m in metric.measure(audit) if m.query is None}
+    return {s.name: s for s in measure(metric, audit) if s.query is None and s.seen_by is None}
 
 
 def of_queries(metric, audit):
-    return [m for m in metric.measure(audit) if m.query is not None]
+    return [s for s in measure(metric, audit) if s.query is not None]
+
+
+def suspected(metric, audit):
+    return metric.suspicious(seen_in(metric, audit))
 
 
 @pytest.mark.parametrize("metric", [FiberLossRMS(), FiberLossSquared(), FiberLossRelative()])
@@ -106,7 +105,7 @@ def test_draws_that_are_their_queries_have_no_fiber_loss(metric):
     audit = table(lambda queries: queries.clone())
 
     assert pooled(metric, audit)["mean"].value == pytest.approx(0, abs=1e-12)
-    assert all(m.value == pytest.approx(0, abs=1e-12) for m in of_queries(metric, audit))
+    assert all(s.value == pytest.approx(0, abs=1e-12) for s in of_queries(metric, audit))
 
 
 def test_a_step_along_the_fiber_costs_nothing_and_a_step_across_it_costs_its_length():
@@ -133,9 +132,8 @@ def test_draws_of_other_queries_are_at_the_null():
 
 
 def test_the_relative_loss_does_not_depend_on_the_unit_of_the_features():
-    audit, larger = table(), table()
-    larger.extractor = Flat(1000 * audit.extractor.matrix)
-    larger.targets = 1000 * audit.targets
+    audit = table()
+    larger = replace(audit, extractor=Flat(1000 * audit.extractor.matrix))
 
     one, thousand = (pooled(FiberLossRelative(), a)["mean"].value for a in (audit, larger))
     assert one == pytest.approx(thousand, rel=1e-5)
@@ -143,7 +141,8 @@ def test_the_relative_loss_does_not_depend_on_the_unit_of_the_features():
 
 def test_the_squared_loss_is_the_mean_squared_norm_of_the_feature_difference():
     audit = table()
-    difference = audit.draw_features - audit.targets[:, None]
+    found = audit.extractor.features(audit.draws)
+    difference = found - audit.targets.repeat_interleave(K, 0)
 
     expected = difference.double().square().sum(-1).mean().item()
     assert pooled(FiberLossSquared(), audit)["mean"].value == pytest.approx(expected, rel=1e-6)
@@ -162,7 +161,7 @@ def test_unguided_draws_are_exactly_as_diverse_as_the_prior():
     audit = table()
 
     assert pooled(Diversity(), audit)["mean"].value == 1
-    assert all(m.value == 1 for m in of_queries(Diversity(), audit))
+    assert all(s.value == 1 for s in of_queries(Diversity(), audit))
 
 
 def test_draws_confined_to_a_quarter_of_the_dimensions_are_half_as_diverse():
@@ -175,18 +174,23 @@ def test_draws_confined_to_a_quarter_of_the_dimensions_are_half_as_diverse():
 def test_diversity_is_also_measured_in_the_features_of_another_extractor():
     audit = table(lambda x: x * 0 + noise(*x.shape, seed=5) * (torch.arange(8) < 2))
     blind = LinearExtractor(torch.eye(8)[2:])
-    audit.named_extractor = {"blind": blind}.__getitem__
+    audit = replace(audit, named={"blind": blind}.__getitem__)
 
-    found = pooled(Diversity("blind"), audit)
-    assert found["mean"].value > 0.2
-    assert found["mean_in_blind"].value == 0
+    found = {
+        s.seen_by: s.value
+        for s in measure(Diversity("blind"), audit)
+        if s.query is None and s.name == "mean"
+    }
+    assert found[None] > 0.2
+    assert found["blind"] == 0
 
 
 def test_with_one_draw_diversity_has_no_value_and_a_reason():
-    found = Diversity("other").measure(table(k=1))
+    audit = replace(table(k=1), named={"other": LinearExtractor(torch.eye(8))}.__getitem__)
+    found = measure(Diversity("other"), audit)
 
-    assert [m.value for m in found] == [None, None]
-    assert all("raise draws" in m.message for m in found)
+    assert [(s.seen_by, s.value) for s in found] == [(None, None), ("other", None)]
+    assert all("raise draws" in s.message for s in found)
 
 
 def test_health_of_draws_like_the_prior_is_one_and_no_draw_is_suspected():
@@ -195,17 +199,17 @@ def test_health_of_draws_like_the_prior_is_one_and_no_draw_is_suspected():
     for metric in (HighFrequency(), OffManifold()):
         assert pooled(metric, audit)["mean"].value == pytest.approx(1, abs=0.15)
     for metric in (HighFrequency(), OffManifold(), Saturation()):
-        assert not metric.suspicious(audit).any()
+        assert not suspected(metric, audit).any()
 
 
 def test_fine_noise_on_one_draw_in_eight_raises_suspicion_of_these_draws_alone():
     noisy = (torch.arange(Q * K) % 8 == 3)[:, None, None, None]
     audit = images(lambda x: torch.where(noisy, (x + 0.3 * noise(*x.shape)).clamp(0, 1), x))
-    expected = audit.grouped(noisy.flatten())
+    expected = noisy.reshape(Q, K).numpy()
 
     for metric in (HighFrequency(), OffManifold()):
         assert pooled(metric, audit)["mean"].value > 1.2
-        assert torch.equal(metric.suspicious(audit), expected)
+        assert np.array_equal(suspected(metric, audit), expected)
 
 
 def test_the_high_frequency_share_ignores_brightness_contrast_and_place():
@@ -223,36 +227,63 @@ def test_burnt_out_draws_are_saturated_and_suspected():
 
     assert found["mean"].value > 0.9 > 0.1 > found["unguided"].value
     assert found["outside"].value == pytest.approx(0.9)
-    assert Saturation().suspicious(audit).all()
+    assert suspected(Saturation(), audit).all()
 
 
 @pytest.mark.parametrize("metric", [Saturation(), HighFrequency(), OffManifold()])
 def test_health_of_tables_and_lossless_priors_has_no_value_and_a_reason(metric):
-    (found,) = metric.measure(table())
+    (found,) = measure(metric, table())
 
     assert found.value is None
     assert found.message
-    assert metric.suspicious(table()) is None
+    assert suspected(metric, table()) is None
 
 
 @pytest.mark.parametrize("metric", [kind() for kind in EVERY])
 def test_one_query_and_equal_queries_give_finite_numbers_or_none(metric):
     same = blocky(1, 3).expand(4, -1, -1, -1)
     black = torch.zeros(4, 3, 16, 16)
-    alike = context(same, same, same[:2], Coarse()), context(black, black, same[:2], Coarse())
+    alike = audit_of(same, same, same[:2], Coarse()), audit_of(black, black, same[:2], Coarse())
     for audit in (table(q=1), *alike):
-        for m in metric.measure(audit):
-            assert m.message if m.value is None else np.isfinite(m.value)
+        for s in measure(metric, audit):
+            assert s.message if s.value is None else np.isfinite(s.value)
 
 
 @pytest.mark.parametrize("metric", [kind() for kind in EVERY])
 def test_the_same_audit_gives_the_same_numbers_and_intervals(metric):
-    assert metric.measure(images()) == metric.measure(images())
+    assert measure(metric, images()) == measure(metric, images())
 
 
 def test_the_headline_is_the_mean_of_its_per_query_rows():
     for metric in (FiberLossRMS(), FiberLossSquared(), FiberLossRelative(), Saturation()):
         audit = images()
-        rows = [m.value for m in of_queries(metric, audit)]
+        rows = [s.value for s in of_queries(metric, audit)]
         assert len(rows) == Q
         assert pooled(metric, audit)["mean"].value == pytest.approx(np.mean(rows))
+
+
+def test_the_median_is_that_of_all_draws_and_not_moved_by_a_few_far_ones():
+    far = (torch.arange(Q * K) % 8 == 3)[:, None]
+    audit = table(lambda x: x + 0.1 + 1000 * far)
+    found = pooled(FiberLossRelative(), audit)
+    distances = seen_in(FiberLossRelative(), audit).draws("distance")
+    null = found["random_pairs"].value
+
+    assert found["median"].value == pytest.approx(np.median(distances) / null)
+    assert found["median"].value < 1 < found["mean"].value
+
+
+def test_diversity_is_the_mean_distance_of_pairs():
+    audit = images()
+    expected = [torch.pdist(x.flatten(1).double()).mean() / 768**0.5 for x in audit.draws.split(K)]
+
+    assert pooled(Diversity(), audit)["draws"].value == pytest.approx(np.mean(expected), rel=1e-12)
+
+
+def test_a_query_without_spread_of_its_own_costs_only_its_own_row():
+    audit = table()
+    unguided = audit.unguided.clone()
+    unguided[:K] = unguided[0]
+    found = of_queries(Diversity(), replace(audit, unguided=unguided))
+
+    assert [s.query for s in found] == [f"q{i}" for i in range(1, Q)]

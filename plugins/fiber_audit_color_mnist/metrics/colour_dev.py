@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
-from fiber_audit.context import Context
-from fiber_audit.contracts import Axis, Better, Measurement, Metric
-from fiber_audit.uncertainty import measured
+from fiber_audit.contracts import Axis, Better, Block, Metric, Needs, Statistic
+from fiber_audit.measuring import Observations, measured, per_query
 
 from ..colouring import decolorize
-from .per_query import per_query
 
 
 def deviation(x: Tensor) -> Tensor:
@@ -39,16 +39,18 @@ class ColourDev(Metric):
     axis: Axis = "consistency"
     better: Better = "lower"
     unit = "mask"
+    needs = Needs(parts=("draws", "unguided", "queries"), extractors=())
 
-    def measure(self, context: Context) -> list[Measurement]:
+    def observe(self, block: Block) -> Mapping[str, Tensor]:
+        """`deviation`, (n,)."""
+        return {"deviation": deviation(block.data)}
+
+    def summarise(self, seen: Observations) -> list[Statistic]:
         """Pooled and per query."""
         rows = {
-            "mean": context.grouped(deviation(context.draws.data)).numpy(),
-            "unguided": context.grouped(deviation(context.unguided)).numpy(),
-            "query": deviation(context.queries.data).numpy(),
+            "mean": seen.draws("deviation"),
+            "unguided": seen.unguided("deviation"),
+            "query": seen.queries("deviation"),
         }
-        found = [
-            measured(self, "colour_dev", key, row, seed=context.seed, n=row.size)
-            for key, row in rows.items()
-        ]
-        return found + per_query(self, "colour_dev", rows["mean"], context)
+        found = [measured(name, row, seed=seen.seed) for name, row in rows.items()]
+        return found + per_query(seen.ids, rows["mean"])

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
-import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from fiber_audit.context import Context
-from fiber_audit.contracts import Axis, Better, Measurement, Metric
-from fiber_audit.uncertainty import measured, undefined
+from fiber_audit.contracts import Axis, Better, Block, Metric, Needs, Statistic
+from fiber_audit.measuring import Observations, measured, per_query, undefined
 
 from ..colouring import background_of
-from .per_query import per_query
 
 
-def colour_distance(a: Tensor, b: Tensor) -> Tensor:
+def colour_distance(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     """Mean absolute difference over channels: colours (..., 3) and (..., 3) -> (...) float64.
 
-    >>> colour_distance(torch.tensor([0.7, 0.5, 0.1]), torch.tensor([0.7, 0.5, 0.4]))
-    tensor(0.1000, dtype=torch.float64)
+    >>> round(float(colour_distance([0.7, 0.5, 0.1], [0.7, 0.5, 0.4])), 6)
+    0.1
     """
-    return (a.double() - b.double()).abs().mean(-1)
+    return np.abs(np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)).mean(-1)
 
 
-def distance_of_pairs(colours: Tensor) -> float:
+def distance_of_pairs(colours: ArrayLike) -> float:
     """Mean distance of all pairs of different rows of colours (q, 3), q >= 2.
 
-    >>> round(distance_of_pairs(torch.tensor([[0.0], [0.3], [0.9]])), 6)
+    In sorted order i (q - i) pairs lie across the i-th gap, so that no pair has to be formed.
+
+    >>> round(distance_of_pairs([[0.0], [0.3], [0.9]]), 6)
     0.6
     """
-    q = len(colours)
-    return float(colour_distance(colours[:, None], colours[None]).sum() / (q * (q - 1)))
+    gaps = np.diff(np.sort(np.asarray(colours, dtype=np.float64), axis=0), axis=0)
+    q = len(gaps) + 1
+    across = np.arange(1, q) * np.arange(q - 1, 0, -1)
+    return float((across[:, None] * gaps).sum(0).mean() * 2 / (q * (q - 1)))
 
 
 class ColourKept(Metric):
@@ -46,25 +50,26 @@ class ColourKept(Metric):
     axis: Axis = "diversity"
     better: Better = ""
     unit = "random pairs = 1"
+    needs = Needs(parts=("draws", "unguided", "queries"), extractors=())
 
-    def measure(self, context: Context) -> list[Measurement]:
+    def observe(self, block: Block) -> Mapping[str, Tensor]:
+        """`background`, (n, 3)."""
+        return {"background": background_of(block.data)}
+
+    def summarise(self, seen: Observations) -> list[Statistic]:
         """Pooled and per query."""
-        own = background_of(context.queries.data)
+        own = seen.queries("background")
         if len(own) < 2:
-            message = "one query has no random pairs; use two or more"
-            return [undefined(self, "colour_kept", "mean", message)]
+            return [undefined("mean", "one query has no random pairs; use two or more")]
         scale = distance_of_pairs(own)
         if not scale > 0:
-            message = "all queries have the same background: no scale"
-            return [undefined(self, "colour_kept", "mean", message)]
-
-        def kept(x: Tensor) -> np.ndarray:
-            colours = context.grouped(background_of(x))
-            return np.asarray(torch.div(colour_distance(colours, own[:, None]), scale))
-
-        rows = {"mean": kept(context.draws.data), "unguided": kept(context.unguided)}
-        found = [
-            measured(self, "colour_kept", key, row, seed=context.seed, n=row.size)
-            for key, row in rows.items()
+            return [undefined("mean", "all queries have the same background: no scale")]
+        draws, unguided = (
+            colour_distance(colours, own[:, None]) / scale
+            for colours in (seen.draws("background"), seen.unguided("background"))
+        )
+        return [
+            measured("mean", draws, seed=seen.seed),
+            measured("unguided", unguided, seed=seen.seed),
+            *per_query(seen.ids, draws),
         ]
-        return found + per_query(self, "colour_kept", rows["mean"], context)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .colour_law import ColourLaw
+from .colour_law import Array, ColourLaw
 
 
-def kl_divergence(counts: np.ndarray, q: np.ndarray) -> float:
+def kl_divergence(counts: Array, q: Array) -> float:
     """Mean over channels of sum p log(p / q), in nats, of counts (c, bins) and masses q (bins,).
 
     Bins where q is 0, and the divergence therefore infinite, are dropped, as in the paper.
@@ -24,9 +24,8 @@ def kl_divergence(counts: np.ndarray, q: np.ndarray) -> float:
 class ColourKL(ColourLaw):
     """`colour_kl`, in nats; statistics as for `ColourLaw`."""
 
-    name = "colour_kl"
     unit = "nat"
 
-    def distance(self, counts: np.ndarray, q: np.ndarray) -> float:
+    def distance(self, counts: Array, q: Array) -> float:
         """See `kl_divergence`."""
         return kl_divergence(counts, q)

@@ -12,35 +12,41 @@ floor, simulated with the same n; a distance means something only beside its flo
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from fiber_audit.context import Context
-from fiber_audit.contracts import Axis, Better, Measurement, Metric
-from fiber_audit.uncertainty import measured
+from fiber_audit.contracts import Axis, Better, Block, Metric, Needs, Statistic
+from fiber_audit.measuring import Observations, measured, undefined
 
 from ..colouring import background_of, colour_cdf, sample_colours
 
 BINS = 100
 SIMULATIONS = 100
+Array = NDArray[np.float64]
 
 
-def counts_of(colours: Tensor) -> np.ndarray:
+def counts_of(colours: ArrayLike) -> Array:
     """Histogram of colours in [0, 1], channel by channel: (..., n, c) -> (..., c, BINS) float64.
 
-    >>> counts_of(torch.tensor([[0.005], [0.007], [1.0]])).nonzero()[1]
+    NaN is left out.
+
+    >>> counts_of([[0.005], [0.007], [1.0], [np.nan]]).nonzero()[1]
     array([ 0, 99])
     """
-    bins = (colours.double() * BINS).floor().long().clamp(0, BINS - 1)
-    by_channel = bins.transpose(-1, -2)
-    empty = torch.zeros(*by_channel.shape[:-1], BINS, dtype=torch.float64)
-    ones = torch.ones_like(by_channel, dtype=torch.float64)
-    return np.asarray(empty.scatter_add(-1, by_channel, ones))
+    x = np.asarray(colours, dtype=np.float64)
+    by_channel = np.moveaxis(x, -1, -2).reshape(-1, x.shape[-2])
+    known = ~np.isnan(by_channel)
+    bins = np.floor(by_channel[known] * BINS).astype(np.int64).clip(0, BINS - 1)
+    places = np.nonzero(known)[0] * BINS + bins
+    counts = np.bincount(places, minlength=len(by_channel) * BINS)
+    return counts.reshape(*x.shape[:-2], x.shape[-1], BINS).astype(np.float64)
 
 
-def law() -> np.ndarray:
+def law() -> Array:
     """Mass of the mixture in each bin: (BINS,) float64, sums to 1.
 
     >>> law().shape, round(float(law()[50:60].sum()), 4)
@@ -60,37 +66,48 @@ class ColourLaw(Metric):
 
     axis: Axis = "consistency"
     better: Better = "lower"
-    name: str
+    needs = Needs(extractors=())
 
     @abstractmethod
-    def distance(self, counts: np.ndarray, q: np.ndarray) -> float:
+    def distance(self, counts: Array, q: Array) -> float:
         """Counts (channels, BINS) and law (BINS,) -> mean over channels."""
 
-    def measure(self, context: Context) -> list[Measurement]:
+    def observe(self, block: Block) -> Mapping[str, Tensor]:
+        """`background`, (n, 3)."""
+        return {"background": background_of(block.data)}
+
+    def summarise(self, seen: Observations) -> list[Statistic]:
         """Pooled only: the law is that of many queries, not of one."""
-        q, seed, n = law(), context.seed, len(context.draws.data)
-        drawn = counts_of(context.grouped(background_of(context.draws.data)))
-        free = counts_of(context.grouped(background_of(context.unguided)))
-        generator = context.generator("colour floor")
-        truth = (counts_of(sample_colours(n, generator)) for _ in range(SIMULATIONS))
+        q = law()
+        drawn, free = (_counted(c("background")) for c in (seen.draws, seen.unguided))
+        n, unguided_n = (int(counts[:, 0].sum()) for counts in (drawn, free))
+        if not n:
+            return [undefined("mean", "all draws were lost: nothing is left to measure")]
+        generator = seen.generator("colour floor")
+        truth = (counts_of(sample_colours(n, generator).numpy()) for _ in range(SIMULATIONS))
         simulated = np.array([self.distance(counts, q) for counts in truth])
         floor = float(simulated.mean())
 
-        def far(rows: np.ndarray) -> float:
-            return self.distance(rows.sum(0), q)
-
-        return [
-            measured(self, self.name, "mean", drawn, far, seed=seed, n=n, centred=True),
-            measured(self, self.name, "floor", simulated, seed=seed, n=n),
-            measured(
-                self,
-                self.name,
-                "excess",
-                drawn,
-                lambda rows: far(rows) - floor,
-                seed=seed,
+        def far(name: str, counts: Array, n: int, zero: float = 0.0) -> Statistic:
+            return measured(
+                name,
+                counts,
+                lambda total: self.distance(total, q) - zero,
+                seed=seen.seed,
                 n=n,
                 centred=True,
-            ),
-            measured(self, self.name, "unguided", free, far, seed=seed, n=n, centred=True),
+                of_sums=True,
+            )
+
+        return [
+            far("mean", drawn, n),
+            measured("floor", simulated, seed=seen.seed, n=n),
+            far("excess", drawn, n, zero=floor),
+            far("unguided", free, unguided_n),
         ]
+
+
+def _counted(colours: NDArray[np.generic]) -> Array:
+    """Histograms (q, 3, BINS) of the queries that have any draw left."""
+    counts = counts_of(colours)
+    return counts[counts.sum((1, 2)) > 0]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .colour_law import BINS, ColourLaw
+from .colour_law import BINS, Array, ColourLaw
 
 
-def wasserstein(counts: np.ndarray, q: np.ndarray) -> float:
+def wasserstein(counts: Array, q: Array) -> float:
     """Bin width x sum |CDF difference|, mean over channels; counts (c, BINS), masses q (BINS,).
 
     >>> shifted = np.zeros((1, 100)); shifted[0, 32] = 7.0
@@ -22,9 +22,8 @@ def wasserstein(counts: np.ndarray, q: np.ndarray) -> float:
 class ColourW1(ColourLaw):
     """`colour_w1`, 0 to 1, where 1 is from black to white; statistics as for `ColourLaw`."""
 
-    name = "colour_w1"
     unit = "colour"
 
-    def distance(self, counts: np.ndarray, q: np.ndarray) -> float:
+    def distance(self, counts: Array, q: Array) -> float:
         """See `wasserstein`."""
         return wasserstein(counts, q)

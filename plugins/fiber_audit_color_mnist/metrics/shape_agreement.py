@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Mapping
+
 from torch import Tensor
 
-from fiber_audit.context import Context
-from fiber_audit.contracts import Axis, Better, Measurement, Metric
-from fiber_audit.uncertainty import measured, undefined
+from fiber_audit.contracts import Axis, Better, Block, Metric, Needs, Statistic
+from fiber_audit.measuring import Observations, measured, per_query, undefined
 
 from ..nets import DigitClassifier
 from ..weights import load
-from .per_query import per_query
 
 
 def agreement(logits: Tensor, labels: Tensor) -> Tensor:
     """1 where the largest of logits (..., 10) is the label (...), else 0; float64.
 
+    >>> import torch
     >>> agreement(torch.tensor([[0.1, 2.0], [3.0, 1.0]]), torch.tensor([1, 1]))
     tensor([1., 0.], dtype=torch.float64)
     """
     return (logits.argmax(-1) == labels).double()
-
-
-@torch.no_grad()
-def judged(x: Tensor, batch_size: int) -> Tensor:
-    """Logits of the judge, a classifier that is no extractor of the benchmark: (n, 10)."""
-    judge = load(DigitClassifier, "judge")
-    return torch.cat([judge(part) for part in torch.split(x, batch_size)])
 
 
 class ShapeAgreement(Metric):
@@ -35,32 +28,34 @@ class ShapeAgreement(Metric):
 
     1: the fiber keeps the digit. 0.1: it is free. Which is right depends on the extractor, so that
     neither is better; the axis is diversity, for the metric tells along which attribute draws
-    vary. Statistics: mean (also per query), unguided, query (the judge on the queries, its own
-    ceiling). n counts images; uncertainty is over queries.
+    vary. The judge is a classifier that is no extractor of the benchmark. Statistics: mean (also
+    per query), unguided, query (the judge on the queries, its own ceiling). n counts images;
+    uncertainty is over queries.
     """
 
     axis: Axis = "diversity"
     better: Better = ""
     unit = "share"
+    needs = Needs(parts=("draws", "unguided", "queries"), extractors=())
 
-    def measure(self, context: Context) -> list[Measurement]:
+    def __init__(self) -> None:
+        self.judge = load(DigitClassifier, "judge")
+
+    def observe(self, block: Block) -> Mapping[str, Tensor]:
+        """`agreement`, (n,); nothing without labels."""
+        if block.labels is None:
+            return {}
+        logits = self.judge.to(block.data.device)(block.data)
+        return {"agreement": agreement(logits, block.labels)}
+
+    def summarise(self, seen: Observations) -> list[Statistic]:
         """Pooled and per query."""
-        labels = context.queries.labels
-        if labels is None:
-            message = "the queries have no labels to agree with"
-            return [undefined(self, "shape_agreement", "mean", message)]
-
-        def agreeing(x: Tensor) -> Tensor:
-            logits = judged(x, context.batch_size)
-            return agreement(context.grouped(logits), labels[:, None])
-
+        if seen.labels is None:
+            return [undefined("mean", "the queries have no labels to agree with")]
         rows = {
-            "mean": agreeing(context.draws.data).numpy(),
-            "unguided": agreeing(context.unguided).numpy(),
-            "query": agreement(judged(context.queries.data, context.batch_size), labels).numpy(),
+            "mean": seen.draws("agreement"),
+            "unguided": seen.unguided("agreement"),
+            "query": seen.queries("agreement"),
         }
-        found = [
-            measured(self, "shape_agreement", key, row, seed=context.seed, n=row.size)
-            for key, row in rows.items()
-        ]
-        return found + per_query(self, "shape_agreement", rows["mean"], context)
+        found = [measured(name, row, seed=seen.seed) for name, row in rows.items()]
+        return found + per_query(seen.ids, rows["mean"])

@@ -1,0 +1,85 @@
+"""What a run would compute, why, and how long it would take: nothing is drawn or written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .._suite.identity import difference
+from .draw import to_do
+from .plan import Audit, Drawn, references
+from .prepare import Prepared
+from .store import Store
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """One audit or reference: draws in all, how many are to be drawn, and why.
+
+    observed: draws that metrics have still to look at. seconds: of the draws to come, from what
+    a draw of that audit took before; None where none was timed.
+    """
+
+    name: str
+    draws: int
+    to_draw: int
+    to_observe: int
+    seconds: float | None
+    why: tuple[str, ...]
+
+
+def forecast(prepared: Prepared, store: Store, share: tuple[int, int] = (0, 1)) -> list[Forecast]:
+    """What `run` would do now, audit by audit, references first.
+
+    Raises:
+        DataError: identity.json of the run directory is damaged.
+    """
+    plan = prepared.plan
+    first, then = to_do(prepared, store, share)
+    open_to = list(plan.looks)
+    before = store.facts("identity.json")
+    known: Mapping[str, Any] = before.get("draws", {})
+    found = []
+    for drawn in [*references(open_to), *open_to]:
+        pieces = [p for p in (*first, *then) if p.drawn == drawn]
+        there = {i for _, ids, _ in store.index("units", drawn, "id") for i in ids}
+        needed = sum(unit not in there for p in pieces for unit in p.units)
+        looked = sum(len(p.units) for p in pieces) if isinstance(drawn, Audit) else 0
+        why: list[str] = []
+        if needed or looked:
+            why = _why(prepared, drawn, known, before.get("queries", {}), needed)
+        took = _seconds(store, drawn)
+        seconds = None if took is None else took * needed
+        count = len(plan.ids) * plan.per_query
+        found.append(Forecast(drawn.name, count, needed, looked, seconds, tuple(why)))
+    return found
+
+
+def _why(
+    prepared: Prepared,
+    drawn: Drawn,
+    known: Mapping[str, Any],
+    queries: Mapping[str, str],
+    needed: int,
+) -> list[str]:
+    if drawn.name not in known:
+        return ["new"]
+    changed = difference(known[drawn.name], prepared.identity[drawn.name])
+    now = dict(zip(prepared.plan.ids, prepared.plan.items, strict=True))
+    others = [name for name, item in now.items() if name in queries and queries[name] != item]
+    more = [name for name in now if name not in queries]
+    if others:
+        changed.append(f"{len(others)} queries changed, e.g. {others[0]!r}")
+    if more:
+        changed.append(f"{len(more)} queries are new")
+    return changed or ["not finished" if needed else "a metric is new or changed"]
+
+
+def _seconds(store: Store, drawn: Drawn) -> float | None:
+    """Seconds that a draw took, in the newest file of the audit."""
+    for path in sorted(store.files("units", drawn), key=lambda p: -p.stat().st_mtime):
+        read = store.arrays(path, ("cost.seconds",))
+        if read is not None and len(read["cost.seconds"]):
+            return float(read["cost.seconds"].mean())
+    return None

@@ -1,0 +1,110 @@
+"""The queries of a run: their names and content, looked at once, checked before anything is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import torch
+from torch import Tensor
+
+from ..check.first_block import queries_problems
+from ..contracts import Dataset
+from ..errors import DataError, PluginError
+from .store import Store
+
+CACHE = "items.json"
+AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """ids and items: name and content digest of every query.
+
+    spread: standard deviation of a table's columns, (columns,) float64; None for images.
+    stamped: stamp -> digest, of items that say without decoding whether they changed.
+    """
+
+    ids: tuple[str, ...]
+    items: tuple[str, ...]
+    spread: Tensor | None
+    stamped: dict[str, str]
+
+    def save(self, store: Store) -> None:
+        """Remember the digests of stamped items."""
+        if self.stamped:
+            import json
+
+            store.write(CACHE, json.dumps(self.stamped, indent=0) + "\n")
+
+
+def read_inputs(dataset: Dataset, store: Store) -> Inputs:
+    """Look at every query, a few at a time; those whose stamp is known are not loaded.
+
+    Raises:
+        PluginError: the dataset does not name each query once.
+        DataError: there are none, or one is not in data space.
+    """
+    ids = tuple(map(str, dataset.ids))
+    if len(set(ids)) != len(ids) or len(ids) != len(dataset):
+        raise PluginError(
+            f"queries: {len(dataset)} queries have {len(set(ids))} distinct ids; a dataset must "
+            f"name each query once."
+        )
+    if not ids:
+        raise DataError("queries: the dataset is empty; give it at least one input.")
+    table = len(dataset.data_shape) == 1
+    known = {} if table else {str(k): str(v) for k, v in store.facts(CACHE).items()}
+    stamps = [stamp and f"{ids[i]} {stamp}" for i, stamp in enumerate(map(dataset.stamp, range(len(ids))))]
+    digests = {i: known[stamp] for i, stamp in enumerate(stamps) if stamp in known}
+    moments = _Moments()
+    for first, x in _loaded(dataset, [i for i in range(len(ids)) if i not in digests]):
+        wrong = queries_problems(x, [ids[i] for i in first], first[0], tuple(dataset.data_shape))
+        if wrong:
+            raise DataError(wrong)
+        digests |= {i: _content(row, dataset, i) for i, row in zip(first, x, strict=True)}
+        if table:
+            moments.add(x)
+    items = tuple(digests[i] for i in range(len(ids)))
+    stamped = {stamp: items[i] for i, stamp in enumerate(stamps) if stamp}
+    return Inputs(ids, items, moments.spread() if table else None, stamped)
+
+
+def _loaded(dataset: Dataset, indices: Sequence[int]) -> Iterator[tuple[list[int], Tensor]]:
+    for first in range(0, len(indices), AT_ONCE):
+        some = list(indices[first : first + AT_ONCE])
+        x = dataset.load(some)
+        if len(x) != len(some):
+            raise PluginError(
+                f"queries: the dataset loaded {len(x)} inputs where {len(some)} were asked for."
+            )
+        yield some, x
+
+
+def _content(row: Tensor, dataset: Dataset, index: int) -> str:
+    found = blake2b(memoryview(row.contiguous().cpu().numpy()), digest_size=16)
+    if dataset.labels is not None:
+        found.update(f"label {dataset.labels[index].item()}".encode())
+    return found.hexdigest()
+
+
+class _Moments:
+    """Sums of rows about the first one, float64."""
+
+    def __init__(self) -> None:
+        self.n, self.origin, self.sum, self.squares = 0, None, 0.0, 0.0
+
+    def add(self, x: Tensor) -> None:
+        """Some rows (n, columns)."""
+        rows = x.double()
+        self.origin = rows[0] if self.origin is None else self.origin
+        centred = rows - self.origin
+        self.n += len(rows)
+        self.sum = self.sum + centred.sum(0)
+        self.squares = self.squares + centred.square().sum(0)
+
+    def spread(self) -> Tensor:
+        """Standard deviation of all rows, (columns,)."""
+        mean = torch.as_tensor(self.sum) / self.n
+        return (torch.as_tensor(self.squares) / self.n - mean.square()).clamp(min=0).sqrt()

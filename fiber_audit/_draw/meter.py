@@ -1,0 +1,87 @@
+"""Count evaluations, by hooks on the networks: one row through one forward or backward is one."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from types import TracebackType
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from ..contracts import Extractor, Prior
+
+
+@dataclass
+class Cost:
+    """Evaluations of a block of draws, summed over its rows, and seconds."""
+
+    prior_forward: float = 0
+    prior_backward: float = 0
+    extractor_forward: float = 0
+    extractor_backward: float = 0
+    seconds: float = 0
+
+    def as_dict(self) -> dict[str, float]:
+        """Name -> number."""
+        return asdict(self)
+
+
+class Meter:
+    """Counts while it is open: ``with Meter(prior, extractor) as cost: ...``."""
+
+    def __init__(self, prior: Prior, extractor: Extractor | None) -> None:
+        self.cost = Cost()
+        self._parts = {"prior": prior.network}
+        if extractor is not None:
+            self._parts["extractor"] = extractor.network
+        self._handles: list[RemovableHandle] = []
+
+    def __enter__(self) -> Cost:
+        for part, network in self._parts.items():
+            hook = self._hook(part)
+            self._handles.append(network.register_forward_hook(hook, with_kwargs=True))
+        self._started = time.perf_counter()
+        return self.cost
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.cost.seconds += time.perf_counter() - self._started
+        for handle in self._handles:
+            handle.remove()
+
+    def _hook(self, part: str) -> Any:
+        def count(_: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+            rows = _rows(args) or _rows(kwargs)
+            self._add(f"{part}_forward", rows)
+            out = _tensor(output)
+            if out is not None and out.requires_grad:
+                hook = out.register_hook(lambda _: self._add(f"{part}_backward", rows))
+                self._handles.append(hook)
+
+        return count
+
+    def _add(self, name: str, rows: int) -> None:
+        setattr(self.cost, name, getattr(self.cost, name) + rows)
+
+
+def _tensor(found: Any) -> Tensor | None:
+    """The first tensor in a network's output or input, however it is wrapped."""
+    if isinstance(found, Tensor):
+        return found
+    if isinstance(found, dict):
+        found = list(found.values())
+    for item in found if isinstance(found, (list, tuple)) else ():
+        if (tensor := _tensor(item)) is not None:
+            return tensor
+    return None
+
+
+def _rows(found: Any) -> int:
+    tensor = _tensor(found)
+    return len(tensor) if tensor is not None and tensor.ndim else 0

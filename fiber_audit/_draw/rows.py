@@ -1,0 +1,130 @@
+"""The draws of one piece: those that are stored, and the rest, drawn now and stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .._suite.components import Components
+from ..check.first_block import sampler_problems
+from ..contracts import Draws, Problem
+from ..errors import PluginError
+from ..measuring.scene import features_of, reconstructed
+from ..noise import Noise
+from ..sampling import finish, unguided
+from .meter import Cost, Meter
+from .plan import Piece, Reference, seeds
+from .store import Arrays, Store
+
+COSTS = tuple(Cost().as_dict())
+Precision = Literal["float32", "uint8", "none"]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Draws as they are scored: data (n, ...) float32 at the precision kept, finite (n,).
+
+    cost and diagnostics: name -> (n,).
+    """
+
+    data: Tensor
+    finite: Tensor
+    cost: dict[str, Tensor]
+    diagnostics: dict[str, Tensor]
+
+
+def drawn_rows(components: Components, store: Store, piece: Piece) -> Rows:
+    """All draws of a piece, in its order. What a damaged file held is drawn again."""
+    known = store.load(piece.found, piece.units)
+    missing = [i for i, unit in enumerate(piece.units) if unit not in known]
+    if missing:
+        kept = components.suite.precision(tuple(components.dataset.data_shape))
+        arrays = _draw(components, piece, missing, kept)
+        units = tuple(piece.units[i] for i in missing)
+        arrays["id"] = np.array(units)
+        if kept != "none":
+            store.save("units", replace(piece, units=units, looks=()), arrays)
+        known |= {unit: (arrays, row) for row, unit in enumerate(units)}
+    return _rows(known, piece.units)
+
+
+def _rows(known: dict[str, tuple[Arrays, int]], units: Sequence[str]) -> Rows:
+    names = set.intersection(*[set(known[unit][0]) for unit in units]) - {"id"}
+    stacked = {
+        name: torch.from_numpy(np.stack([known[u][0][name][known[u][1]] for u in units]))
+        for name in sorted(names)
+    }
+    data = stacked["data"]
+    return Rows(
+        data.float() / 255 if data.dtype == torch.uint8 else data,
+        stacked["finite"],
+        {name: stacked[f"cost.{name}"] for name in COSTS},
+        {n.removeprefix("diagnostic."): x for n, x in stacked.items() if n.startswith("diagnostic.")},
+    )
+
+
+def _draw(
+    components: Components, piece: Piece, missing: Sequence[int], kept: Precision
+) -> Arrays:
+    """Draw some rows of a piece, a batch at a time -> arrays as they are stored."""
+    problem, suite = _problem(components, piece), components.suite
+    noise = seeds(suite, components.dataset.ids, piece.queries)
+    parts: list[Arrays] = []
+    for first in range(0, len(missing), suite.batch_size):
+        rows = list(missing[first : first + suite.batch_size])
+        some = problem.select(torch.tensor(rows, device=problem.queries.device))
+        with Meter(some.prior, some.extractor) as cost:
+            draws = _sampled(components, piece, some, Noise([noise[i] for i in rows]))
+        wrong = sampler_problems(draws, len(rows), tuple(components.dataset.data_shape))
+        if wrong:
+            raise PluginError(f"{_who(piece)}: {wrong}")
+        parts.append(_arrays(draws, cost, kept))
+    names = set.intersection(*map(set, parts))
+    return {name: np.concatenate([part[name] for part in parts]) for name in sorted(names)}
+
+
+def _problem(components: Components, piece: Piece) -> Problem:
+    """One row per draw of the piece; targets are not a cost of the draws."""
+    suite, drawn = components.suite, piece.drawn
+    prior = components.prior(drawn.prior)
+    queries = components.dataset.load(piece.queries).to(suite.device)
+    if isinstance(drawn, Reference):
+        targets, extractor = queries.new_zeros(len(queries), 0), None
+    else:
+        extractor = components.extractor(drawn.extractor)
+        aim = queries
+        if suite.target == "reconstruction":
+            aim = reconstructed(prior, queries, suite.batch_size)
+        targets = features_of(extractor, aim, suite.batch_size)
+    rows = torch.arange(len(queries), device=queries.device).repeat_interleave(suite.draws)
+    whole = Problem(extractor, prior, queries, targets)  # type: ignore[arg-type]
+    return whole.select(rows)
+
+
+def _sampled(components: Components, piece: Piece, problem: Problem, noise: Noise) -> Draws:
+    if isinstance(piece.drawn, Reference):
+        return finish(problem, unguided(problem.prior, noise, components.suite.unguided_steps))
+    return components.sampler(piece.drawn.sampler).sample(problem, noise)
+
+
+def _arrays(draws: Draws, cost: Cost, kept: Precision) -> Arrays:
+    n, data = len(draws.data), draws.data.float().cpu()
+    return {
+        "data": ((data * 255).round().to(torch.uint8) if kept == "uint8" else data).numpy(),
+        "finite": draws.finite.cpu().numpy(),
+        "path": draws.path.float().cpu().numpy(),
+        **{f"cost.{name}": np.full(n, value / n) for name, value in cost.as_dict().items()},
+        **{f"diagnostic.{k}": v.double().cpu().numpy() for k, v in draws.diagnostics.items()},
+    }
+
+
+def _who(piece: Piece) -> str:
+    drawn = piece.drawn
+    if isinstance(drawn, Reference):
+        return f"prior {drawn.prior!r}"
+    return f"sampler {drawn.sampler!r}"

@@ -1,0 +1,93 @@
+"""Baselines: earlier records that a run is held against, and how a run becomes one.
+
+main.csv     the records of a good run
+main.json    how many rows they have, if the run told: a baseline that was cut is refused
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .._suite.condition import Condition
+from ..errors import DataError, DiskError, FiberAuditError
+from ..files import read_text, write_atomically
+from ..records import read
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read_baselines(conditions: Collection[Condition], folder: Path) -> dict[str, pd.DataFrame]:
+    """The baselines that conditions name, relative to folder (the suite's).
+
+    Raises:
+        DataError: one of them is missing, cut, or not a records.csv.
+    """
+    paths = {c.baseline for c in conditions if c.baseline is not None}
+    return {path: read_baseline(folder / path) for path in sorted(paths)}
+
+
+def read_baseline(path: Path) -> pd.DataFrame:
+    """The records of one baseline: a CSV file, or a run directory.
+
+    Raises:
+        DataError: it is missing, cut, or not a records.csv.
+    """
+    try:
+        records = read(path)
+    except FiberAuditError:
+        raise
+    except (OSError, ValueError) as error:  # a name too long, or with a zero byte
+        raise DataError(f"{str(path)[:80]!r}: not a file name ({error}).") from error
+    beside = path.with_suffix(".json")
+    told = _rows_told(beside)
+    if told not in (None, len(records)):
+        raise DataError(
+            f"{path}: it has {len(records)} rows, and {beside.name} beside it tells of {told}; "
+            f"restore it, or copy both files of a run."
+        )
+    return records
+
+
+def update_baseline(run: Path, baseline: Path) -> Path:
+    """Make the records of a finished run the new baseline file; returns it.
+
+    Atomic: a reader sees the old file or the new one. What tells how many rows it has goes beside
+    it.
+
+    Raises:
+        DataError: the run has no records, or rows with status error.
+        DiskError: the baseline cannot be written.
+    """
+    source = run / "records.csv" if run.is_dir() else run
+    errors = int((read(run)["status"] == "error").sum())
+    if errors:
+        raise DataError(f"{source}: {errors} rows are errors; a baseline needs a run without any.")
+    records, told = source.read_bytes(), source.with_suffix(".json")
+    rows = told.read_bytes() if told.is_file() else None
+    beside = baseline.with_suffix(".json")
+    if _rows_told(beside) is not None:
+        _remove(beside)  # it never tells of another table
+    write_atomically(baseline, records)
+    if rows is not None and not beside.exists():
+        write_atomically(beside, rows)
+    return baseline
+
+
+def _rows_told(path: Path) -> int | None:
+    """The number of rows that a run left beside its records; None where this is no such file."""
+    try:
+        known = json.loads(read_text(path, "the digest of a run"))
+        return int(known["rows"]) if isinstance(known["sha256"], str) else None
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
+        return None
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise DiskError(f"{path}: cannot be written ({error.strerror}).") from error

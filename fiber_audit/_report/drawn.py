@@ -1,0 +1,67 @@
+"""The part of the page that shows draws: an entry per audit, with or without pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .._score.gallery import Gallery
+from .._suite.condition import LOST
+from .numbers import cell
+from .pictures import AuditGrid, grids
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class AuditDraws:
+    """One audit's entry; anchor is its id on the page, lost and missing are sentences or ""."""
+
+    audit: str
+    anchor: str
+    lost: str
+    missing: str
+    grid: AuditGrid | None
+
+
+def drawn(
+    records: pd.DataFrame, galleries: Mapping[str, Gallery], missing: Mapping[str, str]
+) -> list[AuditDraws]:
+    """An entry for every audit that has pictures or lacks them, in the order of the records."""
+    shown = grids(galleries)
+    audits = [str(audit) for audit in records["audit"].dropna().unique()]
+    return [
+        AuditDraws(
+            audit=audit,
+            anchor=anchor(audit),
+            lost=lost_in(records, audit),
+            missing=missing.get(audit, ""),
+            grid=shown.get(audit),
+        )
+        for audit in audits
+        if audit in shown or audit in missing
+    ]
+
+
+def anchor(audit: str) -> str:
+    """An id for an audit's draws: no two audits share one, and links need no escapes.
+
+    >>> anchor("shape/latent/ndtm"), anchor("my net.v2/p/s")
+    ('draws-shape/latent/ndtm', 'draws-my.20.net.2e.v2/p/s')
+    """
+    safe = (c if c.isalnum() and c.isascii() or c in "-_/" else f".{ord(c):x}." for c in audit)
+    return "draws-" + "".join(safe)
+
+
+def lost_in(records: pd.DataFrame, audit: str) -> str:
+    """How many draws of an audit were lost, as the records tell; "" where none was."""
+    pooled = records[(records["metric"] == LOST) & records["query"].isna()]
+    rows = pooled[pooled["audit"] == audit]
+    count = int(cell(rows.iloc[0], "value") or 0) if len(rows) else 0
+    if not count:
+        return ""
+    of = cell(rows.iloc[0], "n")
+    among = f"{count} of {int(of)} draws" if of else "1 draw" if count == 1 else f"{count} draws"
+    return f"{among} {'was' if count == 1 else 'were'} lost."

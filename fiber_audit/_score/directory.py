@@ -1,0 +1,101 @@
+"""What a run directory says of itself: which suite, computed by what, and what the page shows."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .._draw.prepare import Prepared
+from .._draw.store import Store
+from .._suite.identity import digest
+from .._suite.suite import Suite
+from ..errors import UsageError
+from .._report import exhibits
+from .cells import Scored
+from .gallery import FOLDER, save
+from .provenance import environment
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..contracts import Table
+
+ELSEWHERE = {"conditions", "metrics", "executor", "batch_size", "device"}
+"""What a suite says that does not choose its default directory."""
+
+
+def default_path(suite: Suite) -> Path:
+    """``runs/<suite>-<hash>``: another one for other components, data or options."""
+    kept = suite.model_dump(mode="json", exclude=ELSEWHERE)
+    return Path("runs") / f"{suite.name}-{digest(json.dumps(kept, sort_keys=True))[:10]}"
+
+
+def refuse_another(store: Store, suite: Suite) -> None:
+    """A directory belongs to one suite.
+
+    Raises:
+        UsageError: it is a file, or holds a run of a suite of another name.
+    """
+    path = store.path
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"--out {path}: this is a file; give a folder.")
+    try:
+        name = tomllib.loads((path / "suite.toml").read_text("utf-8")).get("name")
+    except (OSError, ValueError):
+        return  # a new directory, or nothing that could be taken for a run
+    if name != suite.name:
+        raise UsageError(
+            f"--out {path}: holds a run of the suite {name!r}, not of {suite.name!r}; give another "
+            f"folder."
+        )
+
+
+def begin(store: Store, prepared: Prepared) -> dict[str, Any]:
+    """Open the directory; returns the facts of environment.json.
+
+    The same suite going on is the same run. One that differs is a new run, with an id of its own.
+    """
+    store.open()
+    text, known = prepared.plan.suite.to_toml(), store.facts("environment.json")
+    before = store.path / "suite.toml"
+    same = before.is_file() and before.read_bytes() == text.encode()
+    if not (same and known.get("run_id")):
+        known = environment(prepared.components.catalogue, prepared.plan.suite.name)
+        store.write("environment.json", json.dumps(known, indent=2, allow_nan=False) + "\n")
+    store.write("suite.toml", text)
+    store.write("identity.json", identity_text(prepared))
+    prepared.inputs.save(store)
+    return known
+
+
+def identity_text(prepared: Prepared) -> str:
+    """The JSON of identity.json: what draws and queries are, to tell later what changed."""
+    inputs = prepared.inputs
+    facts = {
+        "draws": {name: dict(parts) for name, parts in prepared.identity.items()},
+        "queries": dict(zip(inputs.ids, inputs.items, strict=True)),
+        "per_query": prepared.plan.per_query,
+    }
+    return json.dumps(facts, indent=1, allow_nan=False) + "\n"
+
+
+def save_shown(
+    store: Store, prepared: Prepared, scored: Sequence[Scored], records: pd.DataFrame
+) -> None:
+    """Keep what the page shows besides numbers: pictures, and what metrics offer for it."""
+    folder = store.path / FOLDER
+    kept = {save(each.gallery, folder) for each in scored if each.gallery is not None}
+    for old in folder.glob("*.npz") if folder.is_dir() else ():
+        if old not in kept:
+            old.unlink()
+    tables: dict[str, Sequence[Table]] = {}
+    for i, use in enumerate(prepared.plan.suite.metrics):
+        name = prepared.components.component("metric", use).name
+        try:
+            tables[name] = exhibits.checked(name, prepared.components.metric(i).exhibits(records))
+        except (Exception, SystemExit) as error:  # plugins may raise anything; one table pays
+            store.log("error", {"metric": name, "message": f"exhibits: {error}"})
+    exhibits.save({name: found for name, found in tables.items() if found}, store.path)

@@ -1,0 +1,232 @@
+"""The pictures of one audit that a page can show: kept with the run, a file per audit."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import DataError
+from ..files import replacing
+
+FOLDER = "gallery"
+"""Where galleries lie in a run directory."""
+MOST_QUERIES = 16
+SATURATED = 0.05
+"""Share of an input's numbers outside the data range above which a draw is suspicious."""
+
+_FORMAT = 1
+_ARRAYS = ("queries", "draws", "unguided", "fiber_loss", "lost", "unguided_lost", "suspicious")
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """Some queries of one audit with all their draws: q queries, k draws each.
+
+    queries: (q, c, h, w) images in [0, 1], or (q, d) table rows in natural units.
+    draws, unguided: (q, k, ...), the audit's draws and the prior's own from the same noise. Those
+        that were lost hold NaN.
+    fiber_loss: (q, k), RMS feature distance of each draw to its target; NaN where lost.
+    suspicious: (q, k) bool, draws that a reader should not take at face value.
+    lost: (q, k) bool, draws that left the finite numbers.
+    queries_in_all: how many queries the audit has; 0 if only these.
+    """
+
+    audit: str
+    query_ids: tuple[str, ...]
+    queries: np.ndarray
+    draws: np.ndarray
+    fiber_loss: np.ndarray
+    unguided: np.ndarray
+    suspicious: np.ndarray
+    lost: np.ndarray
+    queries_in_all: int = 0
+
+    @property
+    def unguided_lost(self) -> NDArray[np.bool_]:
+        """(q, k) bool: the prior's own draws that left the finite numbers."""
+        return _not_finite(self.unguided)
+
+
+def gallery_of(
+    audit: str,
+    ids: Sequence[str],
+    queries: ArrayLike,
+    draws: ArrayLike,
+    unguided: ArrayLike,
+    fiber_loss: ArrayLike,
+    null: ArrayLike,
+    saturation: ArrayLike | None,
+    suspected: Sequence[ArrayLike],
+    lost: ArrayLike,
+    queries_in_all: int,
+) -> Gallery:
+    """The first 16 of the queries that are given.
+
+    Shapes are those of `Gallery`; null may have any shape (its mean counts), saturation and each
+    of suspected (what the suite's metrics suspect) are (q, k).
+
+    A draw is suspicious if more than 5 % of its numbers had to be clamped to the data range (the
+    guidance pushed it out of the data), if its fiber loss is above the mean null distance (it is
+    no nearer to its query than another input is), or if a metric suspects it. A draw that was lost
+    is not suspicious: there is none. Whatever is not finite counts as lost.
+    """
+    q = min(MOST_QUERIES, len(ids))
+    loss, pictures = _floats(fiber_loss)[:q], _floats(draws)[:q]
+    gone = np.asarray(lost, bool)[:q] | ~np.isfinite(loss) | _not_finite(pictures)
+    suspicious = np.zeros(loss.shape, bool)
+    if saturation is not None:
+        suspicious |= _floats(saturation)[:q] > SATURATED
+    distances = _floats(null)
+    if np.isfinite(distances).any():
+        suspicious |= loss > np.nanmean(distances)
+    for flags in suspected:
+        suspicious |= np.asarray(flags, bool)[:q]
+    return Gallery(
+        audit=audit,
+        query_ids=tuple(ids[:q]),
+        queries=_floats(queries)[:q],
+        draws=pictures,
+        fiber_loss=np.where(gone, np.nan, loss),
+        unguided=_floats(unguided)[:q],
+        suspicious=suspicious & ~gone,
+        lost=gone,
+        queries_in_all=queries_in_all,
+    )
+
+
+def save(gallery: Gallery, folder: Path) -> Path:
+    """Write one gallery into a folder; returns the file, whose name is safe and the audit's own.
+
+    Images in [0, 1] are kept in 8 bits, everything else as float32. No file holds NaN.
+
+    Raises:
+        DiskError: the folder cannot be written, or the disk is full.
+    """
+    facts = {
+        "format": _FORMAT,
+        "audit": gallery.audit,
+        "query_ids": gallery.query_ids,
+        "queries_in_all": gallery.queries_in_all,
+    }
+    lost = gallery.lost | ~np.isfinite(gallery.fiber_loss)
+    images = gallery.queries.ndim == 4
+    arrays = {
+        "facts": np.frombuffer(json.dumps(facts).encode(), np.uint8),
+        "queries": _small(gallery.queries, images),
+        "draws": _small(gallery.draws, images),
+        "unguided": _small(gallery.unguided, images),
+        "fiber_loss": np.where(lost, 0.0, gallery.fiber_loss),
+        "lost": lost,
+        "unguided_lost": gallery.unguided_lost,
+        "suspicious": np.asarray(gallery.suspicious, bool),
+    }
+    path = folder / file_name(gallery.audit)
+    with replacing(path) as file:
+        np.savez(file, allow_pickle=False, **arrays)
+    return path
+
+
+def file_name(audit: str) -> str:
+    """A file's name for an audit, whatever its name holds, and no other audit's.
+
+    >>> file_name("shape/latent/ndtm")
+    'shape_latent_ndtm-b0e02f23.npz'
+    """
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", audit)[:80].lstrip(".")
+    digest = sha256(audit.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{readable}-{digest}.npz"
+
+
+def load_all(folder: Path) -> list[Gallery]:
+    """Every gallery of a folder, by file name; none where there is no such folder.
+
+    Raises:
+        DataError: a file is damaged or is not a gallery, or two show one audit.
+    """
+    found: dict[str, Gallery] = {}
+    for path in sorted(folder.glob("*.npz")):
+        gallery = _load(path)
+        if gallery.audit in found:
+            raise DataError(
+                f"{path}: shows the audit {gallery.audit!r}, as another file beside it does; "
+                f"delete the one that is not named {file_name(gallery.audit)}."
+            )
+        found[gallery.audit] = gallery
+    return list(found.values())
+
+
+def _load(path: Path) -> Gallery:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            facts = json.loads(archive["facts"].tobytes())
+            return _restored(facts, {name: archive[name] for name in _ARRAYS})
+    except Exception as error:  # whatever a damaged or foreign file makes of its reader
+        raise DataError(
+            f"{path}: damaged, or not a gallery of fiber-audit; delete it and run the suite again."
+        ) from error
+
+
+def _restored(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Gallery:
+    """Arrays of a file -> Gallery; ValueError where they do not fit together."""
+    ids = tuple(facts["query_ids"])
+    q, k = arrays["fiber_loss"].shape
+    shape = arrays["queries"].shape[1:]
+    shapes = dict.fromkeys(_ARRAYS, (q, k))
+    shapes |= {"queries": (q, *shape), "draws": (q, k, *shape), "unguided": (q, k, *shape)}
+    fits = all(arrays[name].shape == expected for name, expected in shapes.items())
+    finite = all(np.isfinite(array).all() for array in arrays.values())
+    texts = all(isinstance(text, str) for text in (facts["audit"], *ids))
+    if facts["format"] != _FORMAT or not (fits and finite and texts and len(ids) == q):
+        raise ValueError("its parts do not fit together")
+    if not arrays["draws"].size:
+        raise ValueError("it shows nothing")
+    lost, unguided_lost = (arrays[name].astype(bool) for name in ("lost", "unguided_lost"))
+    return Gallery(
+        audit=facts["audit"],
+        query_ids=ids,
+        queries=_large(arrays["queries"]),
+        draws=_emptied(_large(arrays["draws"]), lost),
+        fiber_loss=_emptied(arrays["fiber_loss"].astype(np.float64), lost),
+        unguided=_emptied(_large(arrays["unguided"]), unguided_lost),
+        suspicious=arrays["suspicious"].astype(bool),
+        lost=lost,
+        queries_in_all=int(facts["queries_in_all"]),
+    )
+
+
+def _small(found: np.ndarray, images: bool) -> np.ndarray:
+    """8 bits for images in [0, 1], else float32; 0 for what is not finite."""
+    most = np.finfo(np.float32).max
+    known = np.clip(np.nan_to_num(found, nan=0.0, posinf=0.0, neginf=0.0), -most, most)
+    if images and known.size and known.min() >= 0 and known.max() <= 1:
+        return np.rint(known * 255).astype(np.uint8)
+    return known.astype(np.float32)
+
+
+def _large(kept: np.ndarray) -> np.ndarray:
+    if kept.dtype == np.uint8:
+        return kept.astype(np.float32) / np.float32(255)
+    return kept.astype(np.float32)
+
+
+def _emptied(found: np.ndarray, lost: NDArray[np.bool_]) -> np.ndarray:
+    found[lost] = np.nan
+    return found
+
+
+def _floats(found: ArrayLike) -> np.ndarray:
+    kept = np.asarray(found)
+    return kept if np.issubdtype(kept.dtype, np.floating) else kept.astype(np.float64)
+
+
+def _not_finite(rows: np.ndarray) -> NDArray[np.bool_]:
+    """(q, k, ...) -> (q, k)."""
+    return ~np.isfinite(rows.reshape(*rows.shape[:2], -1)).all(2)

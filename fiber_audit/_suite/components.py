@@ -1,0 +1,124 @@
+"""Make a suite's components, once per process: extractors, priors, samplers, data, metrics."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from functools import cached_property
+from typing import TypeVar, cast
+
+from ..contracts import Dataset, Executor, Extractor, Metric, Prior, Sampler
+from ..errors import FiberAuditError, PluginError, UsageError
+from . import options
+from .catalogue import Catalogue
+from .component import Component
+from .suite import Suite, Use
+
+T = TypeVar("T")
+
+
+class Components:
+    """Factories called on demand, results kept."""
+
+    def __init__(self, suite: Suite, catalogue: Catalogue) -> None:
+        self.suite, self.catalogue = suite, catalogue
+        self._made: dict[tuple[str, Use], object] = {}
+
+    def sharing(self, suite: Suite) -> Components:
+        """The components of another suite; what both name alike is made once."""
+        other = Components(suite, self.catalogue)
+        other._made = self._made
+        return other
+
+    def extractor(self, key: str) -> Extractor:
+        """An extractor of the suite, frozen, on the suite's device."""
+        return self.extractor_of(self.suite.extractors[key])
+
+    def named_extractor(self, name: str) -> Extractor:
+        """An extractor by the suite's name for it, or else by its catalogue name, with defaults."""
+        return self.extractor_of(self.use_of_extractor(name))
+
+    def use_of_extractor(self, name: str) -> Use:
+        """How the suite, or else the catalogue, makes an extractor of that name."""
+        return self.suite.extractors.get(name) or Use(use=name)
+
+    def extractor_of(self, use: Use) -> Extractor:
+        """An extractor, frozen, on the suite's device; that it is in eval mode is checked later."""
+
+        def make() -> Extractor:
+            extractor = self._new("extractor", use, Extractor)
+            extractor.network.requires_grad_(False)
+            return extractor.to(self.suite.device)
+
+        return self._once("extractor", use, make)
+
+    def prior(self, key: str) -> Prior:
+        """A prior of the suite."""
+        return self.prior_of(self.suite.priors[key])
+
+    def prior_of(self, use: Use) -> Prior:
+        """A prior, frozen, in eval mode, on the suite's device."""
+
+        def make() -> Prior:
+            prior = self._new("prior", use, Prior)
+            prior.network.eval().requires_grad_(False)
+            return prior.to(self.suite.device)
+
+        return self._once("prior", use, make)
+
+    def sampler(self, key: str) -> Sampler:
+        """A sampler of the suite."""
+        use = self.suite.samplers[key]
+        where = f"samplers.{key}"
+        return self._once("sampler", use, lambda: self._new("sampler", use, Sampler, where))
+
+    def metric(self, index: int) -> Metric:
+        """A metric of the suite."""
+        use = self.suite.metrics[index]
+        where = f"metrics[{index}]"
+        return self._once("metric", use, lambda: self._new("metric", use, Metric, where))
+
+    def executor(self) -> Executor:
+        """Where the suite is computed; a new one at every call."""
+        return self._new("executor", self.suite.executor, Executor, "executor")
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The suite's dataset."""
+        use = self.suite.queries
+        return self._once("dataset", use, lambda: self._new("dataset", use, Dataset))
+
+    def component(self, kind: str, use: Use) -> Component:
+        """What the catalogue knows of a component."""
+        return self.catalogue.find(kind, use.use)
+
+    def _once(self, kind: str, use: Use, make: Callable[[], T]) -> T:
+        key = (kind, use)
+        if key not in self._made:
+            self._made[key] = make()
+        return cast(T, self._made[key])
+
+    def _new(self, kind: str, use: Use, contract: type[T], where: str = "") -> T:
+        component = self.component(kind, use)
+        factory = component.factory
+        try:
+            with redirect_stdout(sys.stderr):  # stdout carries data
+                made = factory(**options.validated(factory, use.options))
+        except UsageError as error:
+            if not where or str(error).startswith(where):
+                raise
+            raise UsageError(f"{where}: {error}") from error
+        except FiberAuditError:
+            raise
+        except (Exception, SystemExit) as error:  # plugins may raise anything
+            raise PluginError(
+                f"plugin {component.plugin!r}: {kind} {component.name!r} could not be made "
+                f"({type(error).__name__}: {error})."
+            ) from error
+        if not isinstance(made, contract):
+            raise PluginError(
+                f"plugin {component.plugin!r}: {kind} {component.name!r} made a "
+                f"{type(made).__name__}, which is not a fiber_audit.contracts.{contract.__name__}."
+            )
+        return made

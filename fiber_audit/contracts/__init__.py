@@ -1,0 +1,37 @@
+"""The contracts between the host and its plugins: shapes, ranges, the direction of time.
+
+Rows are draws: every tensor's first dimension counts independent draws, and nothing may couple
+them. Heavy libraries are imported when a component is made; this package imports no torch.
+"""
+
+from .drawing import Draws, Extractor, Prediction, Prior, Problem, Sampler
+from .options import Count, Factory, Fraction, NonNegative, NonNegativeInt, Offers, Positive
+from .running import Dataset, Executor, Exporter
+from .scoring import Axis, Better, Block, Metric, Needs, Part, Statistic, Table
+
+__all__ = [
+    "Axis",
+    "Better",
+    "Block",
+    "Count",
+    "Dataset",
+    "Draws",
+    "Executor",
+    "Exporter",
+    "Extractor",
+    "Factory",
+    "Fraction",
+    "Metric",
+    "Needs",
+    "NonNegative",
+    "NonNegativeInt",
+    "Offers",
+    "Part",
+    "Positive",
+    "Prediction",
+    "Prior",
+    "Problem",
+    "Sampler",
+    "Statistic",
+    "Table",
+]

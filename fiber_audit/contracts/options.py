@@ -1,0 +1,20 @@
+"""How components are offered, and the types of the options that a suite may set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+from annotated_types import Ge, Gt, Le
+
+# Option types for factory signatures; a suite's values are checked against them.
+Count = Annotated[int, Ge(1)]
+NonNegativeInt = Annotated[int, Ge(0)]
+Positive = Annotated[float, Gt(0)]
+NonNegative = Annotated[float, Ge(0)]
+Fraction = Annotated[float, Ge(0), Le(1)]
+
+Factory = Callable[..., Any]
+"""Makes one component. Its keyword arguments, with their types, are the component's options."""
+Offers = Mapping[str, str | Factory]
+"""What a hook returns: name -> "module:Class" (imported when it is needed), or a factory."""

@@ -1,0 +1,92 @@
+"""The files of the table in a run directory, and the digest that tells whether they are whole.
+
+records.csv       the table
+records.parquet   the same, typed
+records.json      {"schema_version": 2, "rows": ..., "sha256": ... of records.csv}
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import DataError, DiskError
+from ..files import read_text, write_atomically
+from .csv_text import WHAT, from_csv, to_csv
+from .schema import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CSV, PARQUET, DIGEST = "records.csv", "records.parquet", "records.json"
+
+
+def write(records: pd.DataFrame, folder: Path) -> Path:
+    """Write the three files of the table into a folder, each atomically; returns records.csv.
+
+    The digest is gone before the others change, and comes last: it never tells of another table.
+
+    Raises:
+        DiskError: the folder cannot be written, or the disk is full.
+    """
+    text = to_csv(records)
+    try:
+        (folder / DIGEST).unlink(missing_ok=True)
+    except OSError as error:
+        raise DiskError(f"{folder / DIGEST}: cannot be written ({error.strerror}).") from error
+    path = write_atomically(folder / CSV, text)
+    write_atomically(folder / PARQUET, records.to_parquet(index=False))
+    known = {
+        "schema_version": SCHEMA_VERSION,
+        "rows": len(records),
+        "sha256": sha256(text.encode()).hexdigest(),
+    }
+    write_atomically(folder / DIGEST, json.dumps(known, indent=1) + "\n")
+    return path
+
+
+def read(path: Path) -> pd.DataFrame:
+    """The frame of a run directory or of a CSV file; see `read_csv` for what is read.
+
+    A records.csv with its records.json beside it must be the file that the run wrote.
+
+    Raises:
+        DataError: it is missing, cut, edited or damaged, or is no table of records.
+    """
+    source = path / CSV if path.is_dir() else path
+    if path.is_dir() and not source.is_file():
+        raise DataError(f"{path}: it holds no {CSV}; give a finished run, or a CSV file.")
+    text = read_text(source, WHAT)
+    beside = source.with_name(DIGEST)
+    if source.name != CSV or not beside.is_file():
+        return from_csv(text, source)
+    rows, digest = _known(beside)
+    if sha256(text.encode()).hexdigest() == digest:
+        return from_csv(text, source)
+    why = "it was cut or edited after its run"
+    try:
+        found = len(from_csv(text, source))
+    except DataError as error:
+        why = str(error).removeprefix(f"{source}: ").rstrip(".").partition(";")[0]
+    else:
+        why += f", which wrote {rows} rows, not {found}" if found != rows else ""
+    raise DataError(
+        f"{source}: {why}; run its suite again with the same --out, or, if the change is meant, "
+        f"copy the file out of the run and give the copy."
+    )
+
+
+def _known(path: Path) -> tuple[int, str]:
+    """Row count and digest that a run left."""
+    try:
+        known = json.loads(read_text(path, f"the {DIGEST} of a run"))
+        return int(known["rows"]), str(known["sha256"])
+    except DataError:
+        raise
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise DataError(
+            f"{path}: it is damaged, so the {CSV} beside it cannot be checked; run its suite again "
+            f"with the same --out."
+        ) from error

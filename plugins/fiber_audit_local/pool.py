@@ -1,0 +1,133 @@
+"""Worker processes that share a queue: who gets which piece, and what if a worker dies."""
+
+from __future__ import annotations
+
+import atexit
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import wait
+from typing import Any
+
+from fiber_audit.errors import FiberAuditError, UsageError
+
+from .worker import Task, Worker, end, packed, unsendable
+
+Done = tuple[Any, Any | Exception]
+"""A piece, and its result or what became of it instead."""
+
+
+class WorkerError(FiberAuditError):
+    """A worker could not be started, died too often of one piece, or took too long for it."""
+
+
+class Pool:
+    """At most `size` workers, started when there is something to do, each with one piece."""
+
+    def __init__(self, size: int, threads: int, timeout: float | None, retries: int) -> None:
+        self.size, self.threads, self.timeout, self.retries = size, threads, timeout, retries
+        self.busy = self.ended = False
+        self._workers: list[Worker] = []
+        self._stillborn = 0  # workers that died before they were of any use, in a row
+        atexit.register(self.end)  # before multiprocessing waits for its children
+
+    def map(self, work: Callable[[Any], Any], pieces: Sequence[Any]) -> Iterator[Done]:
+        """Yield every piece with its result, in the order in which they come.
+
+        Raises:
+            UsageError: work or a piece cannot be sent to another process.
+            WorkerError: workers cannot be started, or die at once.
+        """
+        packed_work = packed(work)
+        queue = deque(Task(piece) for piece in pieces)
+        self.busy = True
+        try:
+            while True:
+                done = [d for worker in tuple(self._workers) for d in self._news(worker, queue)]
+                self._deal(packed_work, queue)
+                yield from done  # while the workers compute
+                if self.ended:
+                    raise UsageError("The executor ended before its pieces were computed.")
+                if not queue and not self._computing():
+                    return
+                self._wait()
+        except BaseException:  # also Ctrl-C, and nobody wants the rest
+            self.end()
+            raise
+        finally:
+            self.busy = False
+
+    def end(self) -> None:
+        """End all workers, hung ones too, within a few seconds."""
+        self.ended = True
+        workers, self._workers = self._workers, []
+        end(workers)
+        atexit.unregister(self.end)
+
+    def _computing(self) -> int:
+        return sum(worker.task is not None for worker in self._workers)
+
+    def _deal(self, work: bytes, queue: deque[Task]) -> None:
+        """Give pieces to idle workers; start workers where there are too few."""
+        wanted = min(self.size, len(queue) + self._computing())
+        try:
+            while len(self._workers) < wanted:
+                self._workers.append(Worker(self.threads))  # known before it runs: it will end
+                self._workers[-1].start()
+        except OSError as error:
+            raise WorkerError(f"A worker cannot be started: {error}; use fewer.") from error
+        for worker in self._workers:
+            if queue and worker.ready and worker.task is None:
+                worker.give(queue.popleft(), work, self.timeout)
+
+    def _wait(self) -> None:
+        """Sleep until a worker says something, dies, or has no time left."""
+        nearest = min(worker.deadline for worker in self._workers) - time.monotonic()
+        events = [worker.connection for worker in self._workers]
+        deaths = [worker.process.sentinel for worker in self._workers]
+        wait([*events, *deaths], timeout=min(max(nearest, 0.0), 1.0))
+
+    def _news(self, worker: Worker, queue: deque[Task]) -> Iterator[Done]:
+        """What became of a worker's piece, if something did."""
+        try:
+            answer = worker.hear()
+        except EOFError:
+            yield from self._lost(worker, queue)
+            return
+        task = worker.task
+        if answer is not None and task is not None:
+            if answer.no_work:
+                raise unsendable(answer.otherwise)
+            self._stillborn = 0
+            worker.task, worker.deadline = None, float("inf")
+            yield task.piece, answer.result
+        elif task is not None and time.monotonic() >= worker.deadline:
+            self._workers.remove(worker)
+            end([worker])
+            late = (
+                f"It took longer than the executor's timeout = {self.timeout:g} seconds; raise it."
+            )
+            yield task.piece, WorkerError(late)
+
+    def _lost(self, worker: Worker, queue: deque[Task]) -> Iterator[Done]:
+        """Put a dead worker's piece back into the queue, unless it has killed too many."""
+        self._workers.remove(worker)
+        how = worker.obituary()
+        end([worker])
+        task = worker.task
+        if task is None:
+            self._stillborn += not worker.useful
+            if self._stillborn > self.retries:
+                raise WorkerError(
+                    f"Workers cannot be started: the last one {how}, see what it printed; "
+                    f'a script that starts workers needs `if __name__ == "__main__":`.'
+                )
+            return
+        task.deaths += 1
+        if task.deaths <= self.retries:
+            queue.append(task)
+            return
+        advice = "run it with workers = 1 to see where"
+        if "SIGKILL" in how:
+            advice = "memory may have run out: use fewer workers"
+        yield task.piece, WorkerError(f"Its worker {how} ({task.deaths} times); {advice}.")

@@ -1,0 +1,152 @@
+"""The parent's handle on one worker process: start it, give it a piece, hear it, end it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import get_context, resource_tracker
+from typing import Any
+
+from fiber_audit.errors import UsageError
+
+from .inside import READY, Answer, serve
+
+GRACE = 2.0
+"""Seconds between asking a process to end and killing it."""
+
+_SPAWN = get_context("spawn")
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+@dataclass
+class Task:
+    """A piece on its way, and how many workers died of it so far."""
+
+    piece: Any
+    deaths: int = 0
+
+
+class Worker:
+    """A process that is starting (not ready), idle (no task) or computing its task."""
+
+    def __init__(self, threads: int) -> None:
+        self.ready = False
+        self.useful = False  # has answered before
+        self.task: Task | None = None
+        self.deadline = float("inf")  # of the task, by time.monotonic()
+        self.connection, self._theirs = _SPAWN.Pipe()
+        self._threads, self._work = threads, b""
+        by_main_thread = threading.current_thread() is threading.main_thread()
+        self.process = _SPAWN.Process(
+            target=serve, args=(self._theirs, threads, by_main_thread), name="fiber-audit-worker"
+        )
+
+    def start(self) -> None:
+        """Start the process; hear() will tell when it is ready."""
+        with _born_with(self._threads):
+            self.process.start()
+        self._theirs.close()  # so that its death is the end of the pipe
+
+    def give(self, task: Task, work: bytes, timeout: float | None) -> None:
+        """Send a piece, and the pickled work unless the process has it; timeout is in seconds."""
+        message = pickle.dumps((None if work == self._work else work, packed(task.piece)))
+        self.task, self._work = task, work
+        self.deadline = time.monotonic() + (timeout or float("inf"))
+        with suppress(OSError):  # it died just now: hear() will tell
+            self.connection.send_bytes(message)
+
+    def hear(self) -> Answer | None:
+        """Its answer to the task, or None while there is none.
+
+        Raises:
+            EOFError: the process is dead, or closed its end of the pipe.
+        """
+        if not self.connection.poll():
+            if self.process.is_alive():
+                return None
+            raise EOFError
+        try:
+            said = self.connection.recv_bytes()
+        except OSError as error:  # it died while it spoke
+            raise EOFError from error
+        if said == READY:
+            self.ready = True
+            return None
+        self.useful = True
+        return pickle.loads(said)
+
+    def obituary(self) -> str:
+        """How a dead process ended."""
+        self.process.join(GRACE)
+        code = self.process.exitcode
+        if code is None or code >= 0:
+            return "was lost" if code is None else f"ended with exit code {code}"
+        known = {number.value: number.name for number in signal.Signals}
+        return f"was ended by {known.get(-code, f'signal {-code}')}"
+
+
+def end(workers: Sequence[Worker]) -> None:
+    """End processes, the idle ones by closing their pipes, the others by a signal: within 2 s."""
+    started = [worker for worker in workers if worker.process.pid is not None]
+    try:
+        for worker in workers:
+            worker.connection.close()
+        for worker in started:
+            if worker.task is not None or not worker.ready:
+                worker.process.terminate()
+        deadline = time.monotonic() + GRACE
+        for worker in started:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+    finally:  # also after a second Ctrl-C
+        for worker in started:
+            worker.process.kill()
+        for worker in started:
+            worker.process.join(GRACE)
+
+
+def packed(thing: object) -> bytes:
+    """Pickle what goes to a worker.
+
+    Raises:
+        UsageError: it cannot be pickled.
+    """
+    try:
+        # plain pickle copies; that of multiprocessing would move tensors to shared memory, here too
+        return pickle.dumps(thing)
+    except Exception as error:  # __reduce__ may raise anything
+        raise unsendable(f"{type(error).__name__}: {error}") from error
+
+
+def unsendable(reason: str) -> UsageError:
+    """The sentence for what another process cannot have."""
+    return UsageError(
+        f"Objects that live in this process cannot be sent to workers "
+        f"({' '.join(reason.split())}); use workers = 1, with no timeout."
+    )
+
+
+@contextmanager
+def _born_with(threads: int) -> Iterator[None]:
+    """A process that is started now has this many threads, and Ctrl-C cannot reach it."""
+    if sys.platform != "win32":
+        resource_tracker.ensure_running()  # starting it would open the mask again
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, str(threads)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        if sys.platform != "win32":
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
