@@ -25,10 +25,10 @@ from typing import Any
 
 import torch
 
-from fiber_audit import Noise, derive_seed, rms
+from fiber_audit._draw.meter import Meter
+from fiber_audit._suite.catalogue import Catalogue
 from fiber_audit.contracts import Problem
-from fiber_audit.meter import Meter
-from fiber_audit.plugins import Catalogue
+from fiber_audit.sampling import Noise, derive_seed, rms
 from fiber_audit.testing import gaussian_problem, wasserstein_to_gaussian
 
 OUT = Path(__file__).parent / "results" / "gaussian.csv"

@@ -31,10 +31,10 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from fiber_audit import Noise, derive_seed
+from fiber_audit._draw.meter import Meter
+from fiber_audit._suite.catalogue import Catalogue
 from fiber_audit.contracts import Problem
-from fiber_audit.meter import Meter
-from fiber_audit.plugins import Catalogue
+from fiber_audit.sampling import Noise, derive_seed
 from fiber_audit.testing import gaussian_problem
 
 ROOT = Path(__file__).parents[1]
@@ -50,7 +50,7 @@ def latent_problem(catalogue: Catalogue, draws: int) -> Problem:
     }
     dataset = catalogue.find("dataset", "color-mnist").factory(n=draws)
     extractor, prior = made["extractor"](), made["prior"]()
-    queries = dataset.queries().data
+    queries = dataset.load(range(draws))
     with torch.no_grad():
         return Problem(extractor, prior, queries, extractor.features(queries))
 

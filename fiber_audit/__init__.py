@@ -6,38 +6,14 @@
     run = fiber_audit.run("suite.toml")
 
 Importing this package imports no torch; what needs it loads on first use. Authors of plugins find
-their kits in `fiber_audit.contracts`, `fiber_audit.sampling` and `fiber_audit.measuring`.
+their kits in `fiber_audit.contracts`, `fiber_audit.sampling`, `fiber_audit.measuring` and
+`fiber_audit.testing`.
 """
 
-from __future__ import annotations
+from importlib.metadata import version as _version
 
-from importlib.metadata import version
+import lazy_loader as _lazy
 
-from .errors import (
-    DataError,
-    DiskError,
-    DivergedError,
-    FiberAuditError,
-    PluginError,
-    SuiteError,
-    UnknownName,
-    UsageError,
-    WeightsError,
-)
-from .hookspecs import hookimpl
+__version__ = _version("fiber-audit")
 
-__version__ = version("fiber-audit")
-
-__all__ = [
-    "DataError",
-    "DiskError",
-    "DivergedError",
-    "FiberAuditError",
-    "PluginError",
-    "SuiteError",
-    "UnknownName",
-    "UsageError",
-    "WeightsError",
-    "__version__",
-    "hookimpl",
-]
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from .contracts import Draws, Prediction, Prior, Problem
+from .errors import PluginError
 from .noise import Noise, derive_seed
 from .schedule import FlowSchedule, Schedule, VPSchedule, noise_of, over, step
 
@@ -133,12 +134,15 @@ class Trail:
         """Note a step and return its states, zero where a draw is lost.
 
         x: (n, *state_shape) after the step. loss: (n,) fiber loss (RMS) that the step saw.
+
+        Raises:
+            PluginError: one of them has not one row per draw.
         """
         self.lost = self.lost | ~_finite(x)
         if loss is not None:
             self.lost = self.lost | ~loss.isfinite()
-            self._path.append(self._kept(loss))
-        return self._kept(x)
+            self._path.append(self._kept("loss", loss))
+        return self._kept("x", x)
 
     @torch.no_grad()
     def finish(self, x: Tensor, **diagnostics: Tensor) -> Draws:
@@ -157,15 +161,18 @@ class Trail:
             data = data.clamp(low, high)
         path = torch.stack(self._path, dim=1) if self._path else x.new_zeros(len(x), 0)
         return Draws(
-            data=self._kept(data),
-            states=self._kept(x),
+            data=self._kept("data", data),
+            states=self._kept("states", x),
             finite=~self.lost,
             path=path,
-            diagnostics={name: self._kept(values) for name, values in diagnostics.items()},
+            diagnostics={name: self._kept(name, rows) for name, rows in diagnostics.items()},
         )
 
-    def _kept(self, rows: Tensor) -> Tensor:
+    def _kept(self, name: str, rows: Tensor) -> Tensor:
         """Rows (n, ...), zero where the draw is lost."""
+        if rows.shape[:1] != self.lost.shape:
+            shape, n = tuple(rows.shape), len(self.lost)
+            raise PluginError(f"{name} has shape {shape}: a sampler's batch of {n} has {n} rows.")
         return rows.masked_fill(self.lost.reshape(-1, *[1] * (rows.ndim - 1)), 0.0)
 
 

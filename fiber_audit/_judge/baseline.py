@@ -11,7 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .._suite.condition import Condition
+from .._suite.condition import LOST, Condition
 from ..errors import DataError, DiskError, FiberAuditError
 from ..files import read_text, write_atomically
 from ..records import read
@@ -37,6 +37,8 @@ def read_baseline(path: Path) -> pd.DataFrame:
         DataError: it is missing, cut, or not a records.csv.
     """
     try:
+        if not path.exists():
+            raise DataError(f"{path}: no such file; give a records.csv or a run directory.")
         records = read(path)
     except FiberAuditError:
         raise
@@ -50,6 +52,19 @@ def read_baseline(path: Path) -> pd.DataFrame:
             f"restore it, or copy both files of a run."
         )
     return records
+
+
+def beside(records: pd.DataFrame, baseline: Path, tolerance: float) -> list[Condition]:
+    """A condition for every metric with a direction: no worse than a baseline.
+
+    None on lost draws: how many may be lost is not for a baseline to say.
+    """
+    directed = records[records["better"].notna()]["metric"].dropna().unique()
+    return [
+        Condition(metric, baseline=str(baseline), tolerance=tolerance)
+        for metric in map(str, directed)
+        if metric != LOST
+    ]
 
 
 def update_baseline(run: Path, baseline: Path) -> Path:

@@ -171,8 +171,10 @@ def _by_key(rows: pd.DataFrame) -> dict[tuple[str, str, str, str | None], pd.Ser
 
 def _why(records: pd.DataFrame, audit: str) -> str:
     """What a run says about an audit that lacks a number."""
-    said = records[(records["audit"] == audit) & records["message"].notna()]["message"]
-    return str(said.iloc[0]) if len(said) else "that run does not hold it."
+    said = records[records["audit"].eq(audit).fillna(False) & records["message"].notna()]
+    failed = said[said["status"].isin(["error", "skipped"])]
+    found = failed if len(failed) else said
+    return str(found["message"].iloc[0]) if len(found) else "that run does not hold it."
 
 
 def _pooled(records: pd.DataFrame, like: pd.Series[Any]) -> pd.Series[Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -51,8 +52,7 @@ def anchor(audit: str) -> str:
     >>> anchor("shape/latent/ndtm"), anchor("my net.v2/p/s")
     ('draws-shape/latent/ndtm', 'draws-my.20.net.2e.v2/p/s')
     """
-    safe = (c if c.isalnum() and c.isascii() or c in "-_/" else f".{ord(c):x}." for c in audit)
-    return "draws-" + "".join(safe)
+    return "draws-" + re.sub(r"[^A-Za-z0-9/_-]", lambda c: f".{ord(c[0]):x}.", audit)
 
 
 def lost_in(records: pd.DataFrame, audit: str) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from ..records import headline
+from ..records import headlines
 from .headlines import metrics_of
 from .numbers import cell
 from .plain import plain
@@ -58,10 +58,11 @@ def scatters(records: pd.DataFrame) -> list[Plot]:
     fidelity = [c.metric for c in columns if c.axis == "fidelity"]
     consistency = [c.metric for c in columns if c.axis == "consistency"]
     audits = [str(a) for a in records["audit"].dropna().unique()]
+    rows = {(str(r["audit"]), str(r["metric"])): r for _, r in headlines(records).iterrows()}
     better = {c.metric: c.better for c in columns}
     plots: list[Plot] = []
     for x in consistency if fidelity else ():
-        points = [p for a in audits if (p := _point(records, a, x, fidelity[0])) is not None]
+        points = [p for a in audits if (p := _point(rows, a, x, fidelity[0])) is not None]
         if points and len(plots) < MOST_PLOTS:
             floor = _floor(records, x)
             dotted = "" if floor is None else " (dotted: floor)"
@@ -84,15 +85,18 @@ def _floor(records: pd.DataFrame, metric: str) -> float | None:
     return float(values.mean()) if len(values) else None
 
 
-def _point(records: pd.DataFrame, audit: str, x: str, y: str) -> AuditPoint | None:
+def _point(
+    rows: Mapping[tuple[str, str], pd.Series[Any]], audit: str, x: str, y: str
+) -> AuditPoint | None:
     found = []
     for metric in (x, y):
-        row = headline(records, audit, metric)
+        row = rows.get((audit, metric))
         if row is None or cell(row, "value") is None:
             return None
-        found.append((float(row["value"]), cell(row, "ci_low"), cell(row, "ci_high")))
-        if any(end is not None and abs(end) > LARGEST for end in found[-1]):
+        ends = float(row["value"]), cell(row, "ci_low"), cell(row, "ci_high")
+        if any(end is not None and abs(end) > LARGEST for end in ends):
             return None
+        found.append(ends)
     return AuditPoint(plain(audit), found[0], found[1])
 
 
@@ -106,8 +110,10 @@ def scatter(
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    style = {"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 9}
-    with mpl.rc_context(style), warnings.catch_warnings():
+    with (
+        mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 9}),
+        warnings.catch_warnings(),
+    ):
         warnings.filterwarnings("ignore", "Glyph", UserWarning)  # the reader's fonts draw them
         below = 0.6 + 0.19 * len(points)  # inches for the axis label and the legend
         height = below + 2.75

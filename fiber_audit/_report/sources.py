@@ -98,7 +98,7 @@ def _environment(path: Path) -> dict[str, Any]:
         raise DataError(f"{path}: not valid JSON; delete it and run the suite again.") from error
     if not (isinstance(found, dict) and "fiber_audit" in found):
         raise DataError(
-            f"{path}: not the environment of a run of fiber-audit; delete it and run the suite again."
+            f"{path}: not the environment of a fiber-audit run; delete it and run the suite again."
         )
     return found
 

@@ -63,7 +63,12 @@ class Component:
 
     @property
     def code(self) -> str:
-        """Digest of the plugin's Python source: of its package, or of its loose file."""
+        """Digest of the plugin's Python source: of its package, or of its loose file.
+
+        An object of this process has none: whoever offers it puts what it is into its name.
+        """
+        if self.origin is None:
+            return ""
         factory = self.offer if isinstance(self.offer, str) else self.offer.__module__
         names = {getattr(self.origin, "__name__", ""), str(factory).partition(":")[0]}
         roots = {name.partition(".")[0] for name in names if name}

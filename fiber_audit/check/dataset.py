@@ -44,7 +44,7 @@ def check_dataset(dataset: Dataset) -> list[Violation]:
         subject = Subject(dataset, tuple(indices))
         _ = subject.rows
     except FAULTS as error:  # whatever it is, the rest cannot be tried
-        message = f"len() and load() of some of its items raised {told(error).rstrip('.')}."
+        message = f"len() and load() of some of its items raised {told(error)}."
         return [Violation("call", message)]
     if not count:
         message = "it has no items; raise DataError where there is nothing to load."

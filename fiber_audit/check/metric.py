@@ -51,7 +51,7 @@ def check_metric(metric: Metric, scene: Scene | None = None) -> list[Violation]:
             errors.append(told(error))
         else:
             return violations(CHECKS, Subject(metric, audit, seen, found, tuple(used)))
-    raised = " and for images ".join(dict.fromkeys(errors)).rstrip(".")
+    raised = " and for images ".join(dict.fromkeys(errors))
     return [Violation("call", f"measuring a tiny audit raised {raised}.")]
 
 

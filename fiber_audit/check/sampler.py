@@ -49,9 +49,7 @@ def check_sampler(sampler: Sampler) -> list[Violation]:
             with watched() as used:
                 draws = sampler.sample(problem, Noise(range(ROWS)))
         except FAULTS as error:  # whatever it is, the rest cannot be tried
-            message = (
-                f"sample() on a {schedule} prior of 8 numbers raised {told(error).rstrip('.')}."
-            )
+            message = f"sample() on a {schedule} prior of 8 numbers raised {told(error)}."
             found.setdefault("call", Violation("call", message))
             continue
         if used:

@@ -31,17 +31,17 @@ def violations(checks: Checks[T], subject: T) -> list[Violation]:
         try:
             message = check(subject)
         except FAULTS as error:  # plugins may raise anything; it is what we look for
-            message = f"it raised {told(error)}"
+            message = f"it raised {told(error)}."
         if message:
             found.append(Violation(name, message))
     return found
 
 
 def told(error: BaseException) -> str:
-    """An exception on one line.
+    """An exception on one line, to end a sentence with.
 
-    >>> told(ValueError("no"))
+    >>> told(ValueError("no."))
     'ValueError: no'
     """
     lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else '(no message)'}"
+    return f"{type(error).__name__}: {lines[0].rstrip('. ') if lines else '(no message)'}"

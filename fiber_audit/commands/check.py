@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import typer
 
-from ..errors import UnknownName, suggestion
-from .._suite.options import problems_of
+from .._report.plain import plain
 from .._suite.catalogue import Catalogue
 from .._suite.component import KINDS, Component
+from .._suite.options import problems_of, validated
+from .._suite.read import override
+from ..errors import PluginError, SuiteError, UnknownName, UsageError, suggestion
 from .shared import Disable, Exit, Extra, Json, catalogue_of, say
+from .stdout import libraries_on_stderr
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was found of one component; status is kept, violated or skipped."""
+
+    component: str
+    status: str
+    violations: list[dict[str, str]]
 
 
 def check(
@@ -22,46 +35,76 @@ def check(
     as_json: Json = False,
     p: Disable = [],
     plugin: Extra = [],
+    settings: Annotated[
+        list[str],
+        typer.Option("--set", help="an option of the component: steps=50", metavar="OPTION=VALUE"),
+    ] = [],
 ) -> None:
     """Check that components keep their contracts, before a long run finds out."""
-    catalogue = catalogue_of(p, plugin)
-    found = _chosen(catalogue, name)
-
-    from ..check import CHECKS, check_component
-
-    rows: list[dict[str, Any]] = []
-    for component in found:
-        if component.kind not in CHECKS:
+    with libraries_on_stderr():
+        catalogue = catalogue_of(p, plugin)
+    given: dict[str, Any] = {}
+    for setting in settings:
+        override(given, setting)
+    rows = []
+    for component, options in _chosen(catalogue, name, given):
+        with libraries_on_stderr():
+            row = _row(component, options)
+        if row is None:
             continue
-        label = f"{component.kind} {component.qualified}"
-        missing = problems_of(component.factory, {}, component.name)
-        if missing:  # it cannot be made without options, so a suite has to try it
-            rows.append({"component": label, "status": "skipped", "violations": missing})
-        else:
-            broken = check_component(component.kind, component.factory)
-            status = "violated" if broken else "kept"
-            rows.append({"component": label, "status": status,
-                         "violations": [asdict(v) for v in broken]})  # fmt: skip
+        rows.append(row)
         if not as_json:
-            typer.echo(f"{rows[-1]['status']:>8}  {label}")
-            for v in rows[-1]["violations"]:
-                line = v if isinstance(v, str) else f"{v['name']}: {v['message']}"
-                typer.echo(" " * 10 + line)
+            typer.echo(f"{row.status:>8}  {plain(row.component)}")
+            for violation in row.violations:
+                typer.echo(" " * 10 + plain(f"{violation['name']}: {violation['message']}"))
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
-    if name is None or name in catalogue.broken:
-        for broken_name, reason in catalogue.broken.items():
-            say(f"plugin {broken_name!r} did not load: {reason}")
-    bad = catalogue.broken if name is None else {}
-    if bad or any(row["status"] == "violated" for row in rows):
+        typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
+    lost = catalogue.broken if name is None else {}
+    for broken, reason in lost.items():
+        say(f"plugin {broken!r} did not load: {reason}")
+    if lost or any(row.status == "violated" for row in rows):
         raise typer.Exit(Exit.INTERNAL)
 
 
-def _chosen(catalogue: Catalogue, name: str | None) -> list[Component]:
-    found = [c for c in catalogue if name in (None, c.name, c.qualified, c.plugin)]
+def _row(component: Component, options: Mapping[str, Any]) -> Row | None:
+    """What is wrong with one component; None where its kind has no check."""
+    from ..check import CHECKS, check_component
+
+    label = f"{component.kind} {component.qualified}"
+    if component.kind not in CHECKS:
+        return None
+    try:
+        factory = component.factory
+    except PluginError as error:
+        return Row(label, "violated", [{"name": "import", "message": str(error)}])
+    missing = problems_of(factory, options, component.name)
+    if missing:  # it cannot be made without options, so somebody has to give them
+        hint = " Give it with --set."
+        return Row(label, "skipped", [{"name": "options", "message": m + hint} for m in missing])
+    broken = check_component(component.kind, factory, validated(factory, options))
+    status = "violated" if broken else "kept"
+    return Row(label, status, [asdict(violation) for violation in broken])
+
+
+def _chosen(
+    catalogue: Catalogue, name: str | None, given: dict[str, Any]
+) -> Iterator[tuple[Component, dict[str, Any]]]:
+    """The components that NAME means, in order; with --set, those of that name that take it."""
+    if given and name is None:
+        raise UsageError("--set: it sets an option of one component; give its NAME, too.")
+    names = {c: (c.name, c.qualified) if given else (c.name, c.qualified, c.plugin)
+             for c in catalogue}  # fmt: skip
+    found = [c for c, known in names.items() if name is None or name in known]
     if not found:
-        known = {c.name for c in catalogue} | {c.plugin for c in catalogue}
+        known = {n for each in names.values() for n in each if "/" not in n}
         lost = catalogue.broken.get(str(name))
         why = f"it did not load: {lost}" if lost else suggestion(str(name), known)
-        raise UnknownName(f"NAME = {name!r}: no such component or plugin. {why}")
-    return sorted(found, key=lambda c: KINDS.index(c.kind))
+        what = "component" if given else "component or plugin"
+        raise UnknownName(f"NAME = {name!r}: no such {what}. {why}")
+    if given:
+        wrong = {c: problems_of(c.factory, given, c.name) for c in found}
+        found = [c for c in found if not wrong[c]]
+        if not found:
+            raise SuiteError([sentence for each in wrong.values() for sentence in each])
+    for component in sorted(found, key=lambda c: KINDS.index(c.kind)):
+        yield component, given

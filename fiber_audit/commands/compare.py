@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from .._judge.interval import exit_code
+from .._report.plain import plain
 from .run import FailOn
 from .shared import Json, say
 
@@ -32,17 +33,17 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare two runs headline by headline, paired where their queries match."""
+    from .._judge.baseline import read_baseline
     from .._judge.compare import compare as compare_records
     from .._judge.compare import table
-    from ..records import read_csv
 
-    read = [read_csv(path / "records.csv" if path.is_dir() else path) for path in (base, new)]
-    found = compare_records(read[0], read[1], tolerance, [choice.value for choice in allow])
+    before, after = read_baseline(base), read_baseline(new)
+    found = compare_records(before, after, tolerance, [choice.value for choice in allow])
     if as_json:
         typer.echo(table(found).to_json(orient="records", double_precision=15))
     else:
         for comparison in found:
-            typer.echo(f"{comparison.status:>12}  {comparison.message}")
+            typer.echo(f"{comparison.status:>12}  {plain(comparison.message)}")
     worse = [c.audit for c in found if c.status == "fail"]
     if worse:
         say(f"worse than {base}: {', '.join(dict.fromkeys(worse))}.")

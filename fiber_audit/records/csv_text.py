@@ -15,7 +15,7 @@ from ..errors import DataError
 from ..files import read_text
 from .earlier import upgraded
 from .schema import COLUMNS, NUMBER, SCHEMA_VERSION, TEXT, Kind
-from .text import guarded_cells, printable, unguarded_cells
+from .text import each, guarded, printable, unguarded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ def to_csv(records: pd.DataFrame) -> str:
     safe = records.copy()
     for column, kind in COLUMNS.items():
         if kind == TEXT:
-            safe[column] = guarded_cells(safe[column])
+            safe[column] = each(guarded, safe[column])
     return safe.to_csv(index=False, na_rep="", lineterminator="\n")
 
 
@@ -77,7 +77,7 @@ def from_csv(text: str, path: Path) -> pd.DataFrame:
         if name not in names:
             found[name] = pd.array([None] * len(table), dtype=kind)
         elif kind == TEXT:
-            found[name] = unguarded_cells(table[names.index(name)])
+            found[name] = each(unguarded, table[names.index(name)])
         else:
             found[name] = _numbers(table[names.index(name)], kind, f"column {name}", text, path)
     return _current(pd.DataFrame(found), "seen_by" not in names, path)
@@ -129,17 +129,15 @@ def _numbers(cells: pd.Series[Any], kind: Kind, column: str, text: str, path: Pa
     codes, texts = pd.factorize(cells)
     parse: Callable[[str], float | int] = _float if kind == NUMBER else _int
     parsed: list[Any] = []
-    for code, cell in enumerate(map(str, texts)):
+    for code, cell in enumerate(texts.tolist()):
         try:
             parsed.append(parse(cell.strip()))
         except ValueError as error:
             where = f"{path}: line {_line(text, int((codes == code).argmax()) + 1)}, {column}"
             shown = cell if len(cell) < 40 else f"{cell[:36]}..."
             raise DataError(f"{where}: {shown!r} is {error}; {AGAIN}.") from error
-    values: Any = [*parsed, None]
-    return pd.array(values, dtype=pd.api.types.pandas_dtype(kind)).take(
-        codes
-    )  # an empty cell has code -1
+    values: Any = [*parsed, None]  # an empty cell has code -1
+    return pd.array(values, dtype=pd.api.types.pandas_dtype(kind)).take(codes)
 
 
 def _float(cell: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,13 +38,23 @@ def guarded(text: str) -> str:
     return f"'{text}" if re.match(f"'*{FORMULA}", text) else text
 
 
-def guarded_cells(column: pd.Series[Any]) -> pd.Series[Any]:
-    """A column of text, guarded cell by cell."""
-    runs = column.str.match(f"'*{FORMULA}").fillna(False).astype(bool)
-    return column.where(~runs, "'" + column)
+def unguarded(text: str) -> str:
+    """The inverse of `guarded`.
+
+    >>> unguarded("'=HYPERLINK(1)"), unguarded("''=1"), unguarded("'quoted'")
+    ('=HYPERLINK(1)', "'=1", "'quoted'")
+    """
+    return text[1:] if re.match(f"'+{FORMULA}", text) else text
 
 
-def unguarded_cells(column: pd.Series[Any]) -> pd.Series[Any]:
-    """The inverse of `guarded_cells`."""
-    held = column.str.match(f"'+{FORMULA}").fillna(False).astype(bool)
-    return column.where(~held, column.str.slice(1))
+def each(change: Callable[[str], str], column: pd.Series[Any]) -> pd.Series[Any]:
+    """A column of text with every distinct text changed, once; empty cells stay empty."""
+    import pandas as pd
+
+    codes, texts = pd.factorize(column)
+    kept = texts.tolist()
+    changed = [*map(change, kept)]
+    if changed == kept:
+        return column
+    values = pd.array([*changed, None], dtype="string").take(codes)  # an empty cell has code -1
+    return pd.Series(values, index=column.index)

@@ -6,39 +6,26 @@ client's traps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from fiber_audit import hookimpl
-from fiber_audit.contracts import Factory
-
-from .asv import Asv
-from .bencher import Bencher
-from .csv_long import CsvLong
-from .csv_wide import CsvWide
-from .github_action_benchmark import GithubActionBenchmark
-from .github_summary import GithubSummary
-from .junit import JUnit
-from .mlflow import MLflow
-from .openmetrics import OpenMetrics
-from .parquet import Parquet
-from .sqlite import Sqlite
-from .trackio import Trackio
+from fiber_audit.contracts import Offers
 
 
 @hookimpl
-def fiber_audit_exporters() -> Mapping[str, Factory]:
+def fiber_audit_exporters() -> Offers:
     """Twelve formats; every one keeps its names stable from run to run."""
     return {
-        "asv": Asv,
-        "bencher": Bencher,
-        "csv-long": CsvLong,
-        "csv-wide": CsvWide,
-        "github-action-benchmark": GithubActionBenchmark,
-        "github-summary": GithubSummary,
-        "junit": JUnit,
-        "mlflow": MLflow,
-        "openmetrics": OpenMetrics,
-        "parquet": Parquet,
-        "sqlite": Sqlite,
-        "trackio": Trackio,
+        "asv": "fiber_audit_dashboards.asv:Asv",
+        "bencher": "fiber_audit_dashboards.bencher:Bencher",
+        "csv-long": "fiber_audit_dashboards.csv_long:CsvLong",
+        "csv-wide": "fiber_audit_dashboards.csv_wide:CsvWide",
+        "github-action-benchmark": (
+            "fiber_audit_dashboards.github_action_benchmark:GithubActionBenchmark"
+        ),
+        "github-summary": "fiber_audit_dashboards.github_summary:GithubSummary",
+        "junit": "fiber_audit_dashboards.junit:JUnit",
+        "mlflow": "fiber_audit_dashboards.mlflow:MLflow",
+        "openmetrics": "fiber_audit_dashboards.openmetrics:OpenMetrics",
+        "parquet": "fiber_audit_dashboards.parquet:Parquet",
+        "sqlite": "fiber_audit_dashboards.sqlite:Sqlite",
+        "trackio": "fiber_audit_dashboards.trackio:Trackio",
     }

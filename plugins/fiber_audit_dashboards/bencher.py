@@ -3,52 +3,57 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fiber_audit.contracts import Exporter
+from fiber_audit.records import write_atomically
 
-from .series import Point, points, strict_json
+from .names import distinct
+from .series import Reading, readings, strict_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LONGEST = 64
+LONGEST_BENCHMARK = 1024
 
 
 @dataclass(frozen=True)
 class Bencher(Exporter):
     """A benchmark is an audit, a measure is a metric and its statistic, with its 95 % interval.
 
-    Measures are slugs of at most 64 characters; a longer one is cut and ends in a digest of its
-    whole name, so that it stays stable and unique.
+    Measures are slugs of at most 64 characters; one that is cut, or that two measures would share,
+    ends in a digest of its whole name, so that it stays stable and unique. bencher.names.json says
+    what a slug stands for.
     """
 
     def export(self, records: pd.DataFrame, run: Path, out: Path) -> Sequence[Path]:
-        """Write out/bencher.json."""
-        found: dict[str, dict[str, dict[str, float]]] = {}
-        for point in points(records):
-            found.setdefault(point.audit, {})[slug(point)] = _metric(point)
-        out.mkdir(parents=True, exist_ok=True)
-        path = out / "bencher.json"
-        path.write_text(strict_json(found), encoding="utf-8")
-        return [path]
+        """Write out/bencher.json and out/bencher.names.json."""
+        found = readings(records)
+        measures = slugs(reading.measure + reading.mark for reading in found)
+        audits = distinct({r.audit: r.audit for r in found}, longest=LONGEST_BENCHMARK)
+        metrics: dict[str, dict[str, dict[str, float]]] = {}
+        for reading in found:
+            benchmark = metrics.setdefault(audits[reading.audit], {})
+            benchmark[measures[reading.measure + reading.mark]] = _metric(reading)
+        named = {slug: measure for measure, slug in measures.items()}
+        return [
+            write_atomically(out / "bencher.json", strict_json(metrics)),
+            write_atomically(out / "bencher.names.json", strict_json(named)),
+        ]
 
 
-def slug(point: Point) -> str:
-    """The measure of a point, for instance ``fiber-loss-rms-mean``."""
-    name = f"{point.metric}.{point.statistic}"
-    text = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    if len(text) <= LONGEST:
-        return text
-    return f"{text[: LONGEST - 9]}-{blake2b(name.encode(), digest_size=4).hexdigest()}"
+def slugs(measures: Iterable[str]) -> dict[str, str]:
+    """Measure -> slug, for instance ``fiber_loss_rms.mean`` -> ``fiber-loss-rms-mean``."""
+    wanted = {m: re.sub(r"[^a-z0-9]+", "-", m.lower()).strip("-") for m in measures}
+    return distinct(wanted, joint="-", longest=LONGEST)
 
 
-def _metric(point: Point) -> dict[str, float]:
-    metric = {"value": point.value}
-    if point.ci_low is not None and point.ci_high is not None:
-        metric |= {"lower_value": point.ci_low, "upper_value": point.ci_high}
+def _metric(reading: Reading) -> dict[str, float]:
+    metric = {"value": reading.value}
+    if reading.ci_low is not None and reading.ci_high is not None:
+        metric |= {"lower_value": reading.ci_low, "upper_value": reading.ci_high}
     return metric

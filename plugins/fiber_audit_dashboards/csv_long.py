@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from fiber_audit.contracts import Exporter
 from fiber_audit.records import to_csv
 
 from .csv_history import add_run
-from .series import facts
-
-if TYPE_CHECKING:
-    import pandas as pd
-
+from .folders import held
+from .run_facts import facts
 
 @dataclass(frozen=True)
 class CsvLong(Exporter):
@@ -32,5 +29,6 @@ class CsvLong(Exporter):
         """Add the run to out/long.csv."""
         facts(records)
         shown = records if self.per_query else records[records["query"].isna()]
-        rows = [*csv.DictReader(io.StringIO(to_csv(shown)))]
-        return [add_run(out / "long.csv", rows)]
+        rows = pd.read_csv(io.StringIO(to_csv(shown)), dtype=str, keep_default_na=False)
+        with held(out):
+            return [add_run(out / "long.csv", rows)]

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fiber_audit.contracts import Exporter
+from fiber_audit.records import write_atomically
 
-from .series import Point, points, strict_json
+from .folders import made
+from .series import Reading, readings, strict_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,25 +33,26 @@ class GithubActionBenchmark(Exporter):
 
     def export(self, records: pd.DataFrame, run: Path, out: Path) -> Sequence[Path]:
         """Write out/smaller_is_better.json and out/bigger_is_better.json."""
-        out.mkdir(parents=True, exist_ok=True)
+        found, folder = readings(records), made(out)
         written = []
         for better, name in FILES.items():
-            kept = [p for p in points(records) if p.better == better]
-            entries = [_entry(p) for p in kept if p.value > 0 or not self.positive_only]
-            (out / name).unlink(missing_ok=True)
+            kept = [r for r in found if r.better == better]
+            entries = [_entry(r) for r in kept if r.value > 0 or not self.positive_only]
             if entries:
-                (out / name).write_text(strict_json(entries), encoding="utf-8")
-                written.append(out / name)
+                written.append(write_atomically(folder / name, strict_json(entries)))
+            else:
+                (folder / name).unlink(missing_ok=True)
         return written
 
 
-def _entry(point: Point) -> dict[str, str | float]:
+def _entry(reading: Reading) -> dict[str, str | float]:
     entry: dict[str, str | float] = {
-        "name": point.name,
-        "unit": point.unit or "1",
-        "value": point.value,
-        "extra": f"n = {point.n}",
+        "name": reading.name,
+        "unit": reading.unit or "1",
+        "value": reading.value,
     }
-    if point.stderr is not None:
-        entry["range"] = f"± {point.stderr:.3g}"
+    if reading.n is not None:
+        entry["extra"] = f"n = {reading.n}"
+    if reading.stderr is not None:
+        entry["range"] = f"± {reading.stderr:.3g}"
     return entry

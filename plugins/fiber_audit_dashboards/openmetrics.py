@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fiber_audit.contracts import Exporter
+from fiber_audit.records import printable, write_atomically
 
-from .series import Point, facts, points
+from .run_facts import facts
+from .series import Reading, readings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +27,7 @@ GAUGES = {
 
 @dataclass(frozen=True)
 class OpenMetrics(Exporter):
-    """Gauges labelled by suite, audit, metric and statistic; an absent value has no sample.
+    """Gauges labelled by suite, audit, metric, statistic and view; an absent value has no sample.
 
     The file carries no timestamps, which the textfile collector refuses: the start of the run is
     a gauge of its own.
@@ -34,36 +36,33 @@ class OpenMetrics(Exporter):
     def export(self, records: pd.DataFrame, run: Path, out: Path) -> Sequence[Path]:
         """Write out/fiber_audit.prom, atomically."""
         about = facts(records)
-        out.mkdir(parents=True, exist_ok=True)
-        path, part = out / "fiber_audit.prom", out / ".fiber_audit.prom.part"
         start = int(about.moment.timestamp())
         lines = [
-            *_gauges(about.suite, points(records)),
+            *_gauges(about.suite, readings(records)),
             "# HELP fiber_audit_run_start_seconds When the run started, since 1970.",
             "# TYPE fiber_audit_run_start_seconds gauge",
             f"fiber_audit_run_start_seconds{{{_labels(suite=about.suite)}}} {start}",
             "# EOF",
         ]
-        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        part.replace(path)
-        return [path]
+        return [write_atomically(out / "fiber_audit.prom", "\n".join(lines) + "\n")]
 
 
-def _gauges(suite: str, found: Sequence[Point]) -> Iterator[str]:
+def _gauges(suite: str, found: Sequence[Reading]) -> Iterator[str]:
     for field, help_ in GAUGES.items():
         name = f"fiber_audit_{field}"
         yield f"# HELP {name} {help_}"
         yield f"# TYPE {name} gauge"
-        for point in found:
-            value = getattr(point, field)
+        for reading in found:
+            value = getattr(reading, field)
             if value is not None:
                 labels = _labels(
                     suite=suite,
-                    audit=point.audit,
-                    metric=point.metric,
-                    statistic=point.statistic,
-                    unit=point.unit,
-                    better=point.better,
+                    audit=reading.audit,
+                    metric=reading.metric,
+                    statistic=reading.statistic,
+                    seen_by=reading.seen_by,
+                    unit=reading.unit,
+                    better=reading.better,
                 )
                 yield f"{name}{{{labels}}} {value!r}"
 
@@ -73,4 +72,4 @@ def _labels(**labels: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return printable(text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fiber_audit.contracts import Exporter
+from fiber_audit.records import write_atomically
 
-from .series import facts
+from .run_facts import facts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,13 +25,12 @@ class Parquet(Exporter):
     """
 
     def export(self, records: pd.DataFrame, run: Path, out: Path) -> Sequence[Path]:
-        """Write out/RUN-START.parquet."""
+        """Write out/SUITE-START-IDENTITY.parquet."""
         import pandas as pd
 
         about = facts(records)
-        table = records.assign(started_at=pd.to_datetime(records["started_at"], utc=True))
-        start = re.sub(r"\W", "", about.started_at)
-        path = out / f"{about.run_id}-{start}.parquet"
-        out.mkdir(parents=True, exist_ok=True)
-        table.to_parquet(path, index=False)
-        return [path]
+        start = pd.Timestamp(about.moment)
+        table = records.assign(started_at=pd.array([start] * len(records)))
+        suite = re.sub(r"\W+", "-", about.suite, flags=re.ASCII)[:64]
+        path = out / f"{suite}-{start:%Y%m%dT%H%M%SZ}-{about.identity}.parquet"
+        return [write_atomically(path, table.to_parquet(index=False))]

@@ -1,4 +1,4 @@
-"""What a dashboard plots over time: one series per audit, metric and statistic, stably named."""
+"""What a dashboard plots over time: one series per audit, metric, statistic and view."""
 
 from __future__ import annotations
 
@@ -6,40 +6,49 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from fiber_audit import DataError
 from fiber_audit.contracts import Better
-from fiber_audit.errors import DataError
+
+from .names import digest
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True)
-class Point:
+class Reading:
     """The value of one series in one run.
 
-    audit, metric and statistic name it: they hold nothing that changes from run to run. What the
-    record leaves empty is None.
+    audit, metric, statistic and seen_by ("" for the audited extractor) name it: they hold nothing
+    that changes from run to run. What the record leaves empty is None. mark is set where two
+    series of a run would else have one name.
     """
 
     audit: str
     metric: str
     statistic: str
     value: float
-    stderr: float | None
-    ci_low: float | None
-    ci_high: float | None
-    n: int | None
-    unit: str
-    better: Better
+    seen_by: str = ""
+    stderr: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    n: int | None = None
+    unit: str = ""
+    better: Better = ""
+    mark: str = ""
+
+    @property
+    def measure(self) -> str:
+        """``metric.statistic``, and ``@extractor`` where another one looks."""
+        return f"{self.metric}.{self.statistic}{f'@{self.seen_by}' if self.seen_by else ''}"
 
     @property
     def name(self) -> str:
-        """``audit/metric.statistic``."""
-        return f"{self.audit}/{self.metric}.{self.statistic}"
+        """``audit/metric.statistic@extractor``: no other series of the run has it."""
+        return f"{self.audit}/{self.measure}{self.mark}"
 
     @property
     def column(self) -> str:
@@ -48,11 +57,12 @@ class Point:
         Parts are set apart by two underscores.
         """
         parts = [*self.audit.split("/"), self.metric, self.statistic]
+        parts += [part for part in (self.seen_by,) if part]
         return "__".join(re.sub(r"\W+", "_", part, flags=re.ASCII) for part in parts)
 
 
-def points(records: pd.DataFrame) -> list[Point]:
-    """One point per pooled row with a value, in the order of the records.
+def readings(records: pd.DataFrame) -> list[Reading]:
+    """One reading per pooled row with a value, in the order of the records.
 
     A series that occurs twice (one metric with two sets of options) has ``-2`` after the second's
     statistic: stable as long as the suite lists its metrics in the same order.
@@ -64,7 +74,7 @@ def points(records: pd.DataFrame) -> list[Point]:
     found = [*_numbered(plain(pooled))]
     if not found:
         raise DataError("the run holds no pooled value to export; see the errors in records.csv.")
-    return found
+    return [*_told_apart(found)]
 
 
 def plain(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -73,17 +83,20 @@ def plain(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(k): v for k, v in row.items()} for row in filled.to_dict("records")]
 
 
-def _numbered(rows: list[dict[str, Any]]) -> Iterator[Point]:
-    seen: Counter[tuple[str, str, str]] = Counter()
-    for row in rows:
-        series = (str(row["audit"]), str(row["metric"]), str(row["statistic"]))
-        seen[series] += 1
-        audit, metric, statistic = series
-        yield Point(
-            audit,
-            metric,
-            statistic if seen[series] == 1 else f"{statistic}-{seen[series]}",
+def _numbered(rows: list[dict[str, Any]]) -> Iterator[Reading]:
+    columns = ("audit", "metric", "statistic", "seen_by")
+    keys = [tuple(str(row[column] or "") for column in columns) for row in rows]
+    once, used = set(keys), set[tuple[str, ...]]()
+    for row, (audit, metric, statistic, seen_by) in zip(rows, keys, strict=True):
+        number, key = 1, (audit, metric, statistic, seen_by)
+        while key in used or (number > 1 and key in once):
+            number += 1
+            key = (audit, metric, f"{statistic}-{number}", seen_by)
+        used.add(key)
+        yield Reading(
+            *key[:3],
             float(row["value"]),
+            seen_by,
             row["stderr"],
             row["ci_low"],
             row["ci_high"],
@@ -93,34 +106,14 @@ def _numbered(rows: list[dict[str, Any]]) -> Iterator[Point]:
         )
 
 
-@dataclass(frozen=True)
-class RunFacts:
-    """What all records of a run share. A run is known by its id and its start."""
-
-    run_id: str
-    started_at: str
-    suite: str
-    git_sha: str
-
-    @property
-    def moment(self) -> datetime:
-        """The start, in UTC."""
-        return datetime.fromisoformat(self.started_at)
+def _told_apart(found: list[Reading]) -> Iterator[Reading]:
+    """Names may hold the signs that join them: a/b with m.s, and a with b/m.s."""
+    names = Counter(reading.name for reading in found)
+    for reading in found:
+        key = json.dumps([reading.audit, reading.metric, reading.statistic, reading.seen_by])
+        yield replace(reading, mark=f"~{digest(key)}") if names[reading.name] > 1 else reading
 
 
-def facts(records: pd.DataFrame) -> RunFacts:
-    """The run that records belong to.
-
-    Raises:
-        DataError: they hold no run, or more than one.
-    """
-    names = ["run_id", "started_at", "suite", "git_sha"]
-    runs = plain(records[names].drop_duplicates())
-    if len(runs) != 1 or not runs[0]["started_at"]:
-        raise DataError(f"the records hold {len(runs)} runs; export one finished run at a time.")
-    return RunFacts(**{name: runs[0][name] or "" for name in names})
-
-
-def strict_json(value: object, indent: int | None = 1) -> str:
+def strict_json(value: object) -> str:
     """JSON that every parser reads: NaN and infinity are refused, not written."""
-    return json.dumps(value, indent=indent, allow_nan=False, ensure_ascii=False) + "\n"
+    return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"

@@ -9,22 +9,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fiber_audit import DataError
 from fiber_audit.contracts import Exporter
 from fiber_audit.records import COLUMNS, NUMBER, WHOLE
 
-from .series import facts, plain
+from .folders import made
+from .run_facts import facts
+from .series import plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
+KEY = ("suite", "config_hash", "run_id")
 SQL_TYPES = {NUMBER: "REAL", WHOLE: "INTEGER"}
-COLUMN_SQL = ", ".join(f'"{name}" {SQL_TYPES.get(kind, "TEXT")}' for name, kind in COLUMNS.items())
-SCHEMA = f"""
-    CREATE TABLE IF NOT EXISTS records ({COLUMN_SQL});
-    CREATE INDEX IF NOT EXISTS records_by_series ON records (audit, metric, statistic);
-    CREATE VIEW IF NOT EXISTS history AS
-        SELECT started_at AS time, suite, audit, metric, statistic, value, ci_low, ci_high, n, unit,
-               better, condition, status, git_sha, run_id
+SQL = {name: f'"{name}" {SQL_TYPES.get(kind, "TEXT")}' for name, kind in COLUMNS.items()}
+VIEW = """
+    CREATE INDEX IF NOT EXISTS records_by_series ON records (audit, metric, statistic, seen_by);
+    DROP VIEW IF EXISTS history;
+    CREATE VIEW history AS
+        SELECT started_at AS time, suite, audit, metric, statistic, seen_by, value, ci_low, ci_high,
+               n, unit, better, condition, status, git_sha, run_id
         FROM records WHERE query IS NULL ORDER BY started_at;
 """
 
@@ -38,18 +42,29 @@ class Sqlite(Exporter):
 
     def export(self, records: pd.DataFrame, run: Path, out: Path) -> Sequence[Path]:
         """Add the run to out/fiber-audit.db."""
-        about = facts(records)
-        out.mkdir(parents=True, exist_ok=True)
-        path = out / "fiber-audit.db"
-        names = ", ".join(f'"{name}"' for name in COLUMNS)
-        marks = ", ".join("?" for _ in COLUMNS)
-        rows = [[row[name] for name in COLUMNS] for row in plain(records)]
-        with closing(sqlite3.connect(path)) as database:
-            database.executescript(SCHEMA)
-            with database:
-                database.execute(
-                    "DELETE FROM records WHERE run_id = ? AND started_at = ?",
-                    (about.run_id, about.started_at),
-                )
-                database.executemany(f"INSERT INTO records ({names}) VALUES ({marks})", rows)
+        facts(records)
+        path = made(out) / "fiber-audit.db"
+        rows = [tuple(row[name] for name in COLUMNS) for row in plain(records)]
+        keys = {tuple(row[[*COLUMNS].index(name)] for name in KEY) for row in rows}
+        same = " AND ".join(f"{name} IS ?" for name in KEY)
+        names, marks = ", ".join(f'"{name}"' for name in COLUMNS), ", ".join("?" for _ in COLUMNS)
+        try:
+            with closing(sqlite3.connect(path, timeout=60)) as database:
+                _prepare(database)
+                with database:
+                    database.executemany(f"DELETE FROM records WHERE {same}", keys)
+                    database.executemany(f"INSERT INTO records ({names}) VALUES ({marks})", rows)
+        except sqlite3.Error as error:
+            raise DataError(f"{path}: {error}; choose another folder, or restore it.") from error
         return [path]
+
+
+def _prepare(database: sqlite3.Connection) -> None:
+    """Make the table and the view, or give those of an earlier version what they lack."""
+    database.execute(f"CREATE TABLE IF NOT EXISTS records ({', '.join(SQL.values())})")
+    there = {row[1] for row in database.execute("PRAGMA table_info(records)")}
+    if there and not there >= {"suite", "run_id", "value"}:
+        raise sqlite3.DatabaseError("its table records is not one of our exports")
+    for name in SQL.keys() - there:
+        database.execute(f"ALTER TABLE records ADD COLUMN {SQL[name]}")
+    database.executescript(VIEW)

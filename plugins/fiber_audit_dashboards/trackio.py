@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from fiber_audit import UsageError
 from fiber_audit.contracts import Exporter
-from fiber_audit.errors import UsageError
 
-from .series import facts, points
+from .run_facts import facts
+from .series import readings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,7 @@ class Trackio(Exporter):
         except ImportError as error:
             raise UsageError(f"--to trackio: {error}; try: pip install trackio") from error
         about = facts(records)
-        values = {point.name: point.value for point in points(records)}
+        values = {reading.name: reading.value for reading in readings(records)}
         with redirect_stdout(sys.stderr):  # stdout is ours, for data
             trackio.init(
                 project=self.project,

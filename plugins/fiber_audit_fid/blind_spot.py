@@ -3,12 +3,8 @@
 Draws guided by network A lie on A's fibers, so A itself sees them close to the queries. Other
 networks may not. A metric built on A is then fooled, in a direction that A cannot see.
 
-Notation, for a measuring network B
-    D_B   Fréchet distance of the draws to the queries in features of B, mean over draw slots
-    U_B   the same of the prior's own draws, which nothing guided
-    r_B   D_B / U_B: what B still sees of the prior's distance; 1 is all of it
-
-The ratio makes networks comparable, whose features have different units and sizes. The score of A
+The ratio r of `witness` makes networks comparable, whose features have different units and sizes.
+The score of A
 
     s_A = 1 - r_A / mean of r_B over the other networks B
 
@@ -32,111 +28,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from scipy import stats
 
 from fiber_audit.errors import UsageError
+from fiber_audit.measuring import Estimate
 
-from .frechet import frechet_distance
-from .moments import Array
-from .sampling_error import jackknife
+from .sampling_error import spread
+from .witness import Share
 
-GROUPS = 20
-SPLITS = 16
-"""Random splits of the queries that the noise of a distance is averaged over."""
-FEWEST = 8
-"""Queries below which nothing is known of the noise, and there is no interval."""
-TINY = 1e-12
-"""Least r: where a network sees nothing at all, logarithms stay finite."""
-
-Verdict = Literal["hides", "hides nothing", "inconclusive"]
-
-
-@dataclass(frozen=True, eq=False)
-class View:
-    """One network's features: queries (q, d), draws (q, k, d), unguided draws (q, k, d).
-
-    Distances are kept: jackknives with generators of one seed ask for the same rows again.
-    """
-
-    name: str
-    queries: Array
-    draws: Array
-    unguided: Array
-    _known: dict[bytes, tuple[float, float]] = field(default_factory=dict, repr=False)
-
-    def distances(self, rows: Array) -> tuple[float, float]:
-        """(D, U) on some queries, given by their numbers."""
-        key = rows.tobytes()
-        if key not in self._known:
-            self._known[key] = self._distances(rows)
-        return self._known[key]
-
-    def _distances(self, rows: Array) -> tuple[float, float]:
-        wanted = self.queries[rows]
-
-        def mean(sets: Array) -> float:
-            slots = range(sets.shape[1])
-            return float(np.mean([frechet_distance(sets[rows, j], wanted) for j in slots]))
-
-        return mean(self.draws), mean(self.unguided)
-
-    def ratio(self, rows: Array) -> float:
-        """R = D / U on some queries."""
-        d, u = self.distances(rows)
-        if u == 0:
-            raise UsageError(
-                f"{self.name} sees no difference between the prior's own draws and the queries: "
-                "leave it out of measured_by."
-            )
-        return max(d / u, TINY)
-
-    def noise(self, rng: np.random.Generator) -> float:
-        """Nu, the share of U that two sets of one law would have at this n: 0 to 1.
-
-        It is known at n / 4 and n / 2, from disjoint subsets of the queries, and carried on to n
-        by the same factor: 1 / 2 for many rows, less of a fall where features outnumber rows.
-        """
-        halves, quarters = ([self._apart(rng, m) for _ in range(SPLITS)] for m in (2, 4))
-        u = self.distances(np.arange(len(self.queries)))[1]
-        return min(float(np.mean(halves)) ** 2 / max(float(np.mean(quarters)), TINY) / u, 1.0)
-
-    def _apart(self, rng: np.random.Generator, count: int) -> float:
-        """Mean distance of the queries' disjoint subsets, two by two."""
-        n = len(self.queries) // count
-        shuffled = rng.permutation(len(self.queries))
-        parts = [self.queries[shuffled[i * n : (i + 1) * n]] for i in range(count)]
-        pairs = zip(parts[::2], parts[1::2], strict=True)
-        return float(np.mean([frechet_distance(a, b) for a, b in pairs]))
+Finding = Literal["hides", "hides nothing", "inconclusive"]
 
 
 @dataclass(frozen=True)
-class Estimated:
-    """A number with its standard error and 95 % interval.
+class Hidden:
+    """The score, and the confidence that it is above 0 (a share; None below eight queries).
 
-    Without these below four queries, a score below eight.
+    own, others: what the network itself sees of the unguided distance, and the others' mean.
     """
 
-    value: float
-    stderr: float | None = None
-    ci_low: float | None = None
-    ci_high: float | None = None
-
-
-@dataclass(frozen=True)
-class BlindSpot:
-    """The score, and the confidence that it is above 0 (a share; None below eight queries)."""
-
-    score: Estimated
+    score: Estimate
     confidence: float | None
     own: float
     others: float
 
     @property
-    def verdict(self) -> Verdict:
+    def finding(self) -> Finding:
         """Whether the 95 % interval leaves 0 out, and on which side."""
         low, high = self.score.ci_low, self.score.ci_high
         if low is None or high is None or low <= 0 < high:
@@ -146,27 +66,13 @@ class BlindSpot:
     def sentence(self, name: str) -> str:
         """The finding in words."""
         seen = f"{name} sees {self.own:.1%} of the unguided distance, the others {self.others:.1%}"
-        if self.verdict == "hides" and self.confidence is not None:
+        if self.finding == "hides" and self.confidence is not None:
             sure = f"{min(self.confidence, 0.999):.1%} sure"
             more = "more than " if self.confidence > 0.999 else ""
             return f"{seen}: it hides {self.score.value:.0%} ({more}{sure})"
-        if self.verdict == "hides nothing":
+        if self.finding == "hides nothing":
             return f"{seen}: it hides nothing"
         return f"{seen}: inconclusive, add queries"
-
-
-def relative_distance(view: View, rng: np.random.Generator) -> Estimated:
-    """The r of one network, with an interval on the log scale."""
-
-    def log_ratio(rows: Array) -> float:
-        return math.log(view.ratio(rows))
-
-    n = len(view.queries)
-    value = view.ratio(np.arange(n))
-    error = jackknife(log_ratio, n, rng, GROUPS)
-    if error is None:
-        return Estimated(value)
-    return Estimated(value, value * error.stderr, math.exp(error.ci_low), math.exp(error.ci_high))
 
 
 def seen_if_nothing_is_hidden(r: float, nu: float, nu_others: float) -> tuple[float, float]:
@@ -192,25 +98,20 @@ def seen_if_nothing_is_hidden(r: float, nu: float, nu_others: float) -> tuple[fl
     return min(ends), max(ends)
 
 
-def blind_spot(own: View, others: Sequence[View], rng: np.random.Generator) -> BlindSpot:
-    """The score of one network beside others, all on the same queries and draws."""
+def blind_spot(own: Share, others: Sequence[Share]) -> Hidden:
+    """The score of one network beside others: shares of one seed, on the same queries and draws."""
     if not others:
         raise UsageError("a blind spot needs another network to look with: name one.")
-
-    def log_hidden(rows: Array) -> float:
-        return math.log(own.ratio(rows) / np.mean([other.ratio(rows) for other in others]))
-
-    n = len(own.queries)
-    rows, seed = np.arange(n), int(rng.integers(2**63))  # all jackknives delete the same rows
-    seen, beside = own.ratio(rows), float(np.mean([other.ratio(rows) for other in others]))
-    score = 1 - seen / beside
-    error = jackknife(log_hidden, n, np.random.default_rng(seed), GROUPS)
-    if error is None or n < FEWEST:
-        return BlindSpot(Estimated(score), None, seen, beside)
-    nu, *nus = (view.noise(np.random.default_rng(seed)) for view in (own, *others))
-    least, most = seen_if_nothing_is_hidden(seen, nu, float(np.mean(nus)))
-    interval = 1 - math.exp(error.ci_high) * most / seen, 1 - math.exp(error.ci_low) * least / seen
-    estimated = Estimated(score, (1 - score) * error.stderr, *interval)
+    beside = float(np.mean([other.r for other in others]))
+    score = 1 - own.r / beside
+    logs = np.log(own.deleted / np.mean([other.deleted for other in others], axis=0))
+    error = spread(math.log(own.r / beside), logs)
+    noises = [other.noise for other in others if other.noise is not None]
+    if error is None or own.noise is None:
+        return Hidden(Estimate(score, None, None, None, own.n), None, own.r, beside)
+    least, most = seen_if_nothing_is_hidden(own.r, own.noise, float(np.mean(noises)))
+    interval = 1 - math.exp(error.ci_high) * most / own.r, 1 - math.exp(error.ci_low) * least / own.r
+    estimate = Estimate(score, (1 - score) * error.stderr, *interval, own.n)
     t = math.log(beside / most) / error.stderr if error.stderr else math.copysign(math.inf, score)
-    confidence = float(stats.t.cdf(t, min(GROUPS, n) - 1)) if score else 0.5
-    return BlindSpot(estimated, confidence, seen, beside)
+    confidence = float(stats.t.cdf(t, len(logs) - 1)) if score else 0.5
+    return Hidden(estimate, confidence, own.r, beside)

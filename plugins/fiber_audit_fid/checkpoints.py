@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +42,21 @@ TORCHVISION_INCEPTION = Checkpoint(
 )
 
 
+LFS = b"version https://git-lfs.github.com/spec/"
+"""How a Git LFS pointer begins, which stands in a checkout for a file that was not fetched."""
+UNREADABLE = (
+    AttributeError,
+    EOFError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
+"""What torch raises on a file that is no checkpoint, or one of another network."""
+
+
 def cache() -> Path:
     """The folder where torch.hub keeps checkpoints."""
     return Path(torch.hub.get_dir()) / "checkpoints"
@@ -55,13 +69,13 @@ def load(
     seed: int = 0,
     download: bool = False,
     sha256: str = "",
-    keep: Callable[[str], bool] = lambda key: True,
 ) -> str:
     """Fill a network with weights and return their digest.
 
+    The checkpoint may hold more than the network has, say a classifier.
+
     weights: "" for torch's cache (and the net, if `download`), "random" for He-normal weights from
     `seed`, or the path of a checkpoint. sha256: expected digest of a file of one's own.
-    keep: the checkpoint's keys that the network has.
 
     Raises:
         WeightsError: no such file, another digest, a file that is not a checkpoint of this network.
@@ -70,6 +84,7 @@ def load(
         fill_random(network, seed)
         return hashlib.sha256(f"random weights, seed {seed}".encode()).hexdigest()
     path = _path(checkpoint, weights, download)
+    refuse_pointer(path)
     expected = sha256.lower() or checkpoint.sha256
     found = _digest(path)
     if found != expected:
@@ -79,20 +94,23 @@ def load(
         )
     try:
         state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-        network.load_state_dict({key: value for key, value in state.items() if keep(key)})
-    except (
-        RuntimeError,
-        AttributeError,
-        EOFError,
-        OSError,
-        ValueError,
-        pickle.UnpicklingError,
-    ) as error:
+        known = network.state_dict()
+        network.load_state_dict({key: value for key, value in state.items() if key in known})
+    except UNREADABLE as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise WeightsError(
             f"{path}: not a checkpoint of {checkpoint.extractor} ({reason}); give another file."
         ) from error
     return found
+
+
+def refuse_pointer(path: Path) -> None:
+    """Raise WeightsError where a file is a Git LFS pointer."""
+    with path.open("rb") as file:
+        if file.read(len(LFS)) == LFS:
+            raise WeightsError(
+                f"{path}: a Git LFS pointer, not the weights; fetch them with `git lfs pull`."
+            )
 
 
 def fill_random(network: nn.Module, seed: int) -> None:

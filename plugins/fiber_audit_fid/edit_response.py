@@ -10,48 +10,30 @@ says what a distance in its features can and cannot be trusted with.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import get_args
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from fiber_audit.context import Context
-from fiber_audit.contracts import Axis, Better, Measurement, Metric
+from fiber_audit.contracts import Axis, Better, Block, Fraction, Metric, Needs, Statistic
 from fiber_audit.errors import UsageError
+from fiber_audit.measuring import Observations, undefined
 
-from .blind_spot import TINY, Estimated
 from .choices import EditName
-from .edits import EDITS
+from .estimates import of_ratio, told
 from .frechet import frechet_distance
+from .image_edits import IMAGE_EDITS
 from .moments import Array, matrix
-from .sampling_error import jackknife
-from .set_metrics import rng
+from .sampling_error import deletions
+from .set_edits import SET_EDITS
+from .witness import TINY
 
-
-def response(
-    edited: Array, plain: Array, fresh: Array, generator: np.random.Generator
-) -> Estimated:
-    """FD(edited, fresh) / FD(plain, fresh) for rows (n, d), edited row by row from plain.
-
-    The interval is on the log scale, by jackknife over rows.
-    """
-
-    def log_ratio(rows: Array) -> float:
-        seen, floor = (frechet_distance(x[rows], fresh[rows]) for x in (edited, plain))
-        return math.log(max(seen, TINY) / max(floor, TINY))
-
-    n = len(plain)
-    value = math.exp(log_ratio(np.arange(n)))
-    error = jackknife(log_ratio, n, generator)
-    if error is None:
-        return Estimated(value)
-    return Estimated(value, value * error.stderr, math.exp(error.ci_low), math.exp(error.ci_high))
+ALL: tuple[EditName, ...] = get_args(EditName)
 
 
 class EditResponse(Metric):
-    """The headline, mean, is the share of edits that are seen; and one statistic per edit.
+    """`edit_response`: the share of edits that are seen (mean), and one statistic per edit.
 
     An edit is seen where the interval of its response lies above 1. n is the number of queries
     compared with as many fresh samples; the headline's is that of edits.
@@ -61,66 +43,72 @@ class EditResponse(Metric):
 
     axis: Axis = "health"
     better: Better = ""
-    name = "edit_response"
+    unit = "of the unedited distance"
 
     def __init__(
-        self, edits: Sequence[EditName] | None = None, strength: float = 0.5, extractor: str = ""
+        self,
+        *,
+        edits: list[EditName] | None = None,
+        strength: Fraction = 0.5,
+        extractor: str = "",
     ) -> None:
-        """edits: None for all. strength in [0, 1]. extractor: "" is the audited one."""
-        self.edits = tuple(EDITS) if edits is None else tuple(edits)
+        """edits: None for all. extractor: whose features; "" is the audited one."""
+        self.edits = ALL if edits is None else tuple(edits)
         self.strength, self.extractor = strength, extractor
+        of_images = any(name in IMAGE_EDITS for name in self.edits)
+        self.needs = Needs(
+            parts=("queries",) if of_images else (),
+            extractors=(extractor,) if of_images else (),
+            whole={"queries": (extractor,), "fresh": (extractor,)},
+        )
 
-    def measure(self, context: Context) -> Sequence[Measurement]:
-        """Edit the queries; measure in one extractor's features."""
-        data, labels = context.queries.data, context.queries.labels
-        if data.ndim != 4:
-            raise UsageError("edit_response: the queries are no images; leave this metric out.")
-        fresh = context.dataset.reference(len(data), context.generator("edit reference"))
-        if fresh is None:
-            half = len(data) // 2
-            data, fresh = data[:half], data[half : 2 * half]
-            labels = None if labels is None else labels[:half]
-        if len(data) < 2:
-            raise UsageError("edit_response: too few queries; a Fréchet distance needs 2 and 2.")
-        plain, beside = self._features(context, data), self._features(context, fresh)
+    def observe(self, block: Block) -> Mapping[str, Tensor]:
+        """Features of the edited images, (n, d), by the name of the edit of single images."""
+        if block.data.ndim != 4:
+            raise UsageError("the queries are no images; leave this metric out.")
+        return {
+            name: block.features(self.extractor, of=IMAGE_EDITS[name](block.data, self.strength))
+            for name in self.edits
+            if name in IMAGE_EDITS
+        }
+
+    def summarise(self, seen: Observations) -> Iterator[Statistic]:
+        """The headline, then the edits."""
+        by, labels = self.extractor or None, seen.labels
+        plain = matrix(seen.features("queries", self.extractor), "features of the queries")
+        if seen.shows("fresh"):
+            fresh, n = matrix(seen.features("fresh", self.extractor)), len(plain)
+        else:
+            n = len(plain) // 2
+            plain, fresh = plain[:n], plain[n : 2 * n]
+            labels = None if labels is None else labels[:n]
+        if n < 2:
+            raise UsageError("too few queries; a Fréchet distance needs 2 and 2: raise queries.n.")
+        subsets = [np.arange(n), *deletions(n, seen.rng("edit groups"))]
+        floor = _distances(plain, fresh, subsets)
         found, noticed = [], []
         for name in self.edits:
             if name == "mode_drop" and labels is None:
-                found.append(self._measurement(name, None, len(data), "the queries have no labels"))
+                found.append(undefined(name, "the queries have no labels", n, seen_by=by))
                 continue
-            generator = context.generator(f"edit {name}")
-            edited = self._features(context, EDITS[name](data, labels, self.strength, generator))
-            moved = response(edited, plain, beside, rng(context, f"edit {name}"))
-            seen = moved.ci_low is not None and moved.ci_low > 1
-            noticed.append(seen)
-            message = f"strength {self.strength:g}: {'seen' if seen else 'not shown to be seen'}"
-            found.append(self._measurement(name, moved, len(data), message))
-        return [self._headline(noticed), *found]
-
-    def _features(self, context: Context, data: Tensor) -> Array:
-        name = self.extractor or context.extractor_name
-        return matrix(context.features_by(name, data.to(torch.float32)))
-
-    def _headline(self, noticed: Sequence[bool]) -> Measurement:
+            if name in IMAGE_EDITS:
+                edited = matrix(seen.queries(name)[:n], f"features of the queries after {name}")
+            else:
+                rng = seen.rng(f"edit {name}")
+                edited = plain[SET_EDITS[name](n, labels, self.strength, rng)]
+            response, *deleted = _distances(edited, fresh, subsets) / floor
+            moved = of_ratio(float(response), deleted, n)
+            noticed.append(moved.ci_low is not None and moved.ci_low > 1)
+            word = "seen" if noticed[-1] else "not shown to be seen"
+            message = f"strength {self.strength:g}: {word}"
+            found.append(told(name, moved, seen_by=by, message=message))
+        message = f"{sum(noticed)} of {len(noticed)} edits are seen"
         share = sum(noticed) / len(noticed) if noticed else None
-        told = f"{sum(noticed)} of {len(noticed)} edits are seen"
-        name = f"{self.name}:{self.extractor}" if self.extractor else self.name
-        return Measurement(
-            name, "mean", share, len(noticed), "edits seen", self.axis, self.better, message=told
-        )
+        yield Statistic(share, "mean", len(noticed), seen_by=by, unit="edits seen", message=message)
+        yield from found
 
-    def _measurement(self, edit: str, found: Estimated | None, n: int, message: str) -> Measurement:
-        moved = found or Estimated(math.nan)
-        return Measurement(
-            f"{self.name}:{self.extractor}" if self.extractor else self.name,
-            edit,
-            None if found is None else moved.value,
-            n,
-            "of the unedited distance",
-            self.axis,
-            self.better,
-            moved.stderr,
-            moved.ci_low,
-            moved.ci_high,
-            message=message,
-        )
+
+def _distances(rows: Array, fresh: Array, subsets: Sequence[Array]) -> Array:
+    """Of some of the rows to as many fresh ones, above 0."""
+    found = [frechet_distance(rows[some], fresh[some]) for some in subsets]
+    return np.maximum(found, TINY)

@@ -20,7 +20,7 @@ from .moments import Array, matrix
 
 
 @dataclass(frozen=True)
-class KernelDistance:
+class OverSubsets:
     """KID over random subsets: mean and standard deviation, how many, how large."""
 
     mean: float
@@ -36,7 +36,7 @@ def kernel_distance(
     subsets: int = 100,
     subset_size: int = 1000,
     paired: bool = False,
-) -> KernelDistance:
+) -> OverSubsets:
     """KID of two sets (n, d) in torch-fidelity's own code, in float64 and with its own seed.
 
     Sets of at most `subset_size` rows are compared whole, once: every subset would be the same.
@@ -74,7 +74,7 @@ def kernel_distance(
             x, y = a[rows], b[rows]
             kernels = kernel_poly(x, x), kernel_poly(x, y), kernel_poly(y, y)
             found.append(mmd2(*kernels, mmd_est="u-statistic"))
-        return KernelDistance(float(np.mean(found)), float(np.std(found)), subsets, size)
+        return OverSubsets(float(np.mean(found)), float(np.std(found)), subsets, size)
     result = kid_features_to_metric(
         torch.from_numpy(a),
         torch.from_numpy(b),
@@ -83,7 +83,7 @@ def kernel_distance(
         rng_seed=seed % 2**32,
         verbose=False,
     )
-    return KernelDistance(result[KEY_METRIC_KID_MEAN], result[KEY_METRIC_KID_STD], subsets, size)
+    return OverSubsets(result[KEY_METRIC_KID_MEAN], result[KEY_METRIC_KID_STD], subsets, size)
 
 
 def gaussian_kernel_distance(

@@ -21,12 +21,13 @@ import numpy as np
 from scipy import stats
 
 from fiber_audit.errors import UsageError
+from fiber_audit.measuring import CONFIDENCE
 
 from .frechet import frechet_distance
 from .moments import Array, matrix
 
-CONFIDENCE = 0.95
-Statistic = Callable[[Array], float]
+GROUPS = 20
+OfRows = Callable[[Array], float]
 """Row numbers (m,) int -> the statistic of these rows."""
 
 
@@ -40,32 +41,48 @@ class SamplingError:
     bias: float
 
 
-def jackknife(
-    statistic: Statistic, n: int, rng: np.random.Generator, groups: int = 20
-) -> SamplingError | None:
-    """Delete-a-group jackknife of a statistic of n rows; None below four rows.
+def deletions(n: int, rng: np.random.Generator, groups: int = GROUPS) -> list[Array]:
+    """Row numbers with one group of about n / groups rows left out, ascending; none below four rows.
+
+    >>> [rows.tolist() for rows in deletions(4, np.random.default_rng(0))]
+    [[0, 1, 3], [1, 2, 3], [0, 2, 3], [0, 1, 2]]
+    """
+    groups = min(groups, n)
+    if n < 4 or groups < 2:
+        return []
+    rows = rng.permutation(n)
+    return [np.sort(np.delete(rows, part)) for part in np.array_split(np.arange(n), groups)]
+
+
+def spread(value: float, deleted: Any) -> SamplingError | None:
+    """Error of a value from its values with one group left out each; None where there are none.
 
     The interval is Student's with groups - 1 degrees of freedom, about the value. The bias is
     (groups - 1) (mean of the deleted values - value), exact for a bias of c / n.
+    """
+    values = np.asarray(deleted, dtype=np.float64)
+    groups = len(values)
+    if not groups:
+        return None
+    apart = values - values.mean()
+    stderr = float(np.sqrt((groups - 1) / groups * (apart @ apart)))
+    reach = float(stats.t.ppf(0.5 + CONFIDENCE / 2, groups - 1)) * stderr
+    bias = float((groups - 1) * (values.mean() - value))
+    return SamplingError(stderr, value - reach, value + reach, bias)
+
+
+def jackknife(
+    statistic: OfRows, n: int, rng: np.random.Generator, groups: int = GROUPS
+) -> SamplingError | None:
+    """Delete-a-group jackknife of a statistic of n rows; None below four rows.
 
     >>> x = np.arange(40.0)
     >>> error = jackknife(lambda rows: x[rows].mean(), 40, np.random.default_rng(0), groups=40)
     >>> bool(np.isclose(error.stderr, x.std(ddof=1) / 40**0.5)), abs(error.bias) < 1e-9
     (True, True)
     """
-    groups = min(groups, n)
-    if n < 4 or groups < 2:
-        return None
-    rows = rng.permutation(n)
-    value = statistic(np.sort(rows))
-    deleted = np.array(
-        [statistic(np.sort(np.delete(rows, part))) for part in np.array_split(np.arange(n), groups)]
-    )
-    spread = deleted - deleted.mean()
-    stderr = float(np.sqrt((groups - 1) / groups * (spread @ spread)))
-    reach = float(stats.t.ppf(0.5 + CONFIDENCE / 2, groups - 1)) * stderr
-    bias = float((groups - 1) * (deleted.mean() - value))
-    return SamplingError(stderr, value - reach, value + reach, bias)
+    subsets = deletions(n, rng, groups)
+    return spread(statistic(np.arange(n)), [statistic(rows) for rows in subsets])
 
 
 @dataclass(frozen=True)
@@ -82,7 +99,7 @@ class Extrapolation:
 
 
 def extrapolate(
-    statistic: Statistic,
+    statistic: OfRows,
     n: int,
     rng: np.random.Generator,
     points: int = 8,

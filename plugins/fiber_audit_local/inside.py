@@ -40,6 +40,8 @@ class Answer:
             result = pickle.loads(self.packed)
         except Exception:  # classes may raise anything here, or be known to the worker only
             result = PluginError(self.otherwise)
+        if self.trace and not isinstance(result, Exception):  # a strange __reduce__
+            result = PluginError(self.otherwise)
         if self.trace:
             result.add_note(self.trace)
         return result

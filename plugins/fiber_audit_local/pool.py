@@ -13,6 +13,9 @@ from fiber_audit.errors import FiberAuditError, UsageError
 
 from .worker import Task, Worker, end, packed, unsendable
 
+STILLBORN = 3
+"""After so many workers in a row that died before they were ready, no more are started."""
+
 Done = tuple[Any, Any | Exception]
 """A piece, and its result or what became of it instead."""
 
@@ -28,7 +31,7 @@ class Pool:
         self.size, self.threads, self.timeout, self.retries = size, threads, timeout, retries
         self.busy = self.ended = False
         self._workers: list[Worker] = []
-        self._stillborn = 0  # workers that died before they were of any use, in a row
+        self._stillborn = 0
         atexit.register(self.end)  # before multiprocessing waits for its children
 
     def map(self, work: Callable[[Any], Any], pieces: Sequence[Any]) -> Iterator[Done]:
@@ -42,6 +45,7 @@ class Pool:
         queue = deque(Task(piece) for piece in pieces)
         self.busy = True
         try:
+            self._bury()
             while True:
                 done = [d for worker in tuple(self._workers) for d in self._news(worker, queue)]
                 self._deal(packed_work, queue)
@@ -63,6 +67,12 @@ class Pool:
         workers, self._workers = self._workers, []
         end(workers)
         atexit.unregister(self.end)
+
+    def _bury(self) -> None:
+        """Forget the workers that died since the last map(): of no piece."""
+        dead = [worker for worker in self._workers if not worker.process.is_alive()]
+        self._workers = [worker for worker in self._workers if worker not in dead]
+        end(dead)
 
     def _computing(self) -> int:
         return sum(worker.task is not None for worker in self._workers)
@@ -94,11 +104,12 @@ class Pool:
         except EOFError:
             yield from self._lost(worker, queue)
             return
+        if worker.ready:
+            self._stillborn = 0
         task = worker.task
         if answer is not None and task is not None:
             if answer.no_work:
                 raise unsendable(answer.otherwise)
-            self._stillborn = 0
             worker.task, worker.deadline = None, float("inf")
             yield task.piece, answer.result
         elif task is not None and time.monotonic() >= worker.deadline:
@@ -116,8 +127,8 @@ class Pool:
         end([worker])
         task = worker.task
         if task is None:
-            self._stillborn += not worker.useful
-            if self._stillborn > self.retries:
+            self._stillborn += not worker.ready
+            if self._stillborn == STILLBORN:
                 raise WorkerError(
                     f"Workers cannot be started: the last one {how}, see what it printed; "
                     f'a script that starts workers needs `if __name__ == "__main__":`.'

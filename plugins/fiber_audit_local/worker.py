@@ -23,6 +23,7 @@ GRACE = 2.0
 
 _SPAWN = get_context("spawn")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_EXACTLY = {"MKL_DYNAMIC": "FALSE"}  # or else MKL, and torch with it, stops at the number of cores
 
 
 @dataclass
@@ -38,7 +39,6 @@ class Worker:
 
     def __init__(self, threads: int) -> None:
         self.ready = False
-        self.useful = False  # has answered before
         self.task: Task | None = None
         self.deadline = float("inf")  # of the task, by time.monotonic()
         self.connection, self._theirs = _SPAWN.Pipe()
@@ -79,7 +79,6 @@ class Worker:
         if said == READY:
             self.ready = True
             return None
-        self.useful = True
         return pickle.loads(said)
 
     def obituary(self) -> str:
@@ -138,8 +137,9 @@ def _born_with(threads: int) -> Iterator[None]:
     if sys.platform != "win32":
         resource_tracker.ensure_running()  # starting it would open the mask again
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, str(threads)))
+    wanted = dict.fromkeys(_THREADS, str(threads)) | _EXACTLY
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     try:
         yield
     finally:

@@ -41,8 +41,7 @@ def mean_of_pairs(distances: Array) -> Array:
     first, second = np.triu_indices(distances.shape[1], 1)
     pairs = (distances[:, first, second] + distances[:, second, first]) / 2
     known = ~np.isnan(pairs)
-    total, count = np.where(known, pairs, 0.0).sum(axis=1), known.sum(axis=1)
-    return _divided(total, count)
+    return _divided(np.where(known, pairs, 0.0).sum(axis=1), known.sum(axis=1, dtype=np.float64))
 
 
 class Diversity(Metric):
@@ -98,6 +97,6 @@ def _spreads(seen: Observations, name: str) -> tuple[Array, Array]:
     return mean_of_pairs(seen.draws(name)), mean_of_pairs(seen.unguided(name))
 
 
-def _divided(above: Array, below: NDArray[np.generic]) -> Array:
+def _divided(above: Array, below: Array) -> Array:
     """NaN where there is nothing to divide by."""
     return np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)

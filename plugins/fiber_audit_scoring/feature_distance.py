@@ -13,9 +13,9 @@ from fiber_audit.sampling import rms
 class FeatureDistance(Metric):
     """What the fiber losses observe: `distance`, the RMS over features of a difference.
 
-        draws, unguided      from the target of their query
-        jittered             of queries after a jitter of 1 % and 8 bits, from the query
-        reconstructions      of queries through encode and decode (lossy priors), from the query
+    draws, unguided      from the target of their query
+    jittered             of queries after a jitter of 1 % and 8 bits, from the query
+    reconstructions      of queries through encode and decode (lossy priors), from the query
     """
 
     axis: Axis = "fidelity"

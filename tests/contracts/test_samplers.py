@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from fiber_audit import Noise, unguided
-from fiber_audit.options import defaults_of
-from fiber_audit.plugins import Catalogue
+from fiber_audit._suite.catalogue import Catalogue
+from fiber_audit._suite.options import defaults_of
+from fiber_audit.sampling import Noise, unguided
 from fiber_audit.testing import gaussian_problem, wasserstein_to_gaussian
 
 TABLE = tomllib.loads((Path(__file__).parent / "samplers.toml").read_text())

@@ -133,8 +133,6 @@ class BatchNormed(Good):
 
 
 class Coupled(Good):
-    """Its values are per-sample; its gradient is not."""
-
     def features(self, x):
         h = super().features(x)
         return h + (x.sum() - x.sum().detach())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fiber_audit.change import Measured, change, measured, pairs_needed
-from fiber_audit.compare import compare, headlines, table, update_baseline
-from fiber_audit.decision import exit_code
+from fiber_audit._judge.baseline import read_baseline, update_baseline
+from fiber_audit._judge.change import Measured, change, measured, pairs_needed
+from fiber_audit._judge.compare import compare, table
+from fiber_audit._judge.interval import exit_code
 from fiber_audit.errors import DataError, UsageError
-from fiber_audit.records import frame, read_csv, to_csv
-from fiber_audit.uncertainty import estimate
+from fiber_audit.measuring import estimate
+from fiber_audit.records import frame, to_csv
+from fiber_audit.records import write as write_records
 
 AUDIT = "shape/latent/ndtm"
 
@@ -201,10 +203,53 @@ def test_a_zero_baseline_has_no_relative_change():
     assert row.status == "fail"
 
 
-def test_references_without_a_direction_are_not_headlines():
-    rows = [*run(losses(4)), {**run(losses(4))[0], "statistic": "random_pairs", "better": ""}]
+def test_references_without_a_direction_are_not_compared():
+    rows = [*run(losses(4)), {**run(losses(4))[0], "metric": "random_pairs", "better": ""}]
 
-    assert list(headlines(frame(rows))["statistic"]) == ["mean"]
+    found = compare(frame(rows), frame(rows))
+
+    assert [row.metric for row in found] == ["fiber_loss_rms"]
+
+
+def test_views_of_other_extractors_are_not_mixed_up():
+    mine, theirs = run(losses(8)), run(2 * losses(8), seen_by="dino")
+    worse = run(3 * losses(8), seen_by="dino")
+
+    (row,) = compare(frame([*theirs, *mine]), frame([*mine, *worse]))
+
+    assert (row.seen_by, row.difference, row.paired) == (None, 0, True)
+
+
+def test_a_headline_that_only_another_extractor_sees_says_so():
+    records = frame(run(losses(8), seen_by="dino"))
+
+    (row,) = compare(records, records)
+
+    assert row.seen_by == "dino"
+    assert "fiber_loss_rms (mean, seen by dino) of" in row.message
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_a_change_that_no_float_holds_is_an_error_in_a_sentence(paired):
+    base, new = ([{**r, "value": v} for r in run(losses(4))] for v in (-1e308, 1e308))
+    kept = slice(None) if paired else slice(1)
+
+    (row,) = compare(frame(base[kept]), frame(new[kept]))
+
+    assert row.status == "error"
+    assert "no float holds the change from -1e+308 to 1e+308." in row.message
+    assert exit_code([row]) == 3
+
+
+def test_the_message_of_a_number_that_is_missing_is_that_of_what_failed():
+    rows = [
+        {"audit": AUDIT, "metric": "other", "status": "ok", "message": "over 3 of 4 draws"},
+        {"audit": AUDIT, "metric": "fiber_loss_rms", "status": "error", "message": "it diverged"},
+    ]
+
+    (row,) = compare(frame(run(losses(8))), frame(rows))
+
+    assert "it diverged" in row.message
 
 
 def test_the_table_has_a_row_for_each_comparison():
@@ -216,15 +261,122 @@ def test_the_table_has_a_row_for_each_comparison():
     assert list(table([]).columns) == list(found.columns)
 
 
-def test_a_good_run_becomes_the_baseline_and_a_bad_one_does_not(tmp_path):
+@pytest.fixture
+def finished(tmp_path):
+    """A run directory and its records."""
     records = frame(run(losses(8)))
-    (tmp_path / "records.csv").write_text(to_csv(records))
+    write_records(records, tmp_path / "run")
+    return tmp_path / "run", records
+
+
+def test_a_good_run_becomes_the_baseline_and_a_bad_one_does_not(finished, tmp_path):
+    path, records = finished
     baseline = tmp_path / "baselines" / "main.csv"
 
-    update_baseline(tmp_path, baseline)
+    update_baseline(path, baseline)
 
-    assert compare(read_csv(baseline), records)[0].status == "pass"
+    assert compare(read_baseline(baseline), records)[0].status == "pass"
     records.loc[0, "status"] = "error"
-    (tmp_path / "records.csv").write_text(to_csv(records))
+    write_records(records, path)
     with pytest.raises(DataError, match="a baseline needs a run without any"):
-        update_baseline(tmp_path, baseline)
+        update_baseline(path, baseline)
+
+
+def test_a_baseline_that_was_cut_is_refused(finished, tmp_path):
+    path, records = finished
+    baseline = update_baseline(path, tmp_path / "main.csv")
+    assert read_baseline(baseline).equals(records)
+
+    baseline.write_text("".join(baseline.read_text().splitlines(keepends=True)[:-1]))
+
+    with pytest.raises(DataError, match=r"it has 8 rows, and main\.json beside it tells of 9"):
+        read_baseline(baseline)
+
+
+def test_a_baseline_that_a_spreadsheet_saved_again_is_read(finished, tmp_path):
+    path, records = finished
+    baseline = update_baseline(path, tmp_path / "main.csv")
+
+    baseline.write_bytes(b"\xef\xbb\xbf" + baseline.read_bytes().replace(b"\n", b"\r\n"))
+
+    assert read_baseline(baseline).equals(records)
+
+
+def test_a_baseline_is_replaced_with_what_tells_its_rows(finished, tmp_path):
+    path, _ = finished
+    baseline = update_baseline(path, tmp_path / "main.csv")
+    more = frame(run(losses(16)))
+
+    write_records(more, path)
+    update_baseline(path, baseline)
+
+    assert read_baseline(baseline).equals(more)
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", '{"rows": 3}', ""])
+def test_a_file_of_someone_else_beside_a_baseline_is_left_alone(finished, tmp_path, text):
+    path, records = finished
+    other = tmp_path / "main.json"
+    other.write_text(text)
+
+    baseline = update_baseline(path, tmp_path / "main.csv")
+
+    assert other.read_text() == text
+    assert read_baseline(baseline).equals(records)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("main.csv", None),
+        ("a\0b.csv", None),
+        ("n" * 300 + ".csv", None),
+        ("main.csv", b""),
+        ("main.csv", b"version https://git-lfs.github.com/spec/v1\n"),
+        ("main.csv", b"\xff\xfe\0\0"),
+        ("main.csv", to_csv(frame(run(losses(2)))).encode()[:-40]),
+        ("main.csv", b"audit,metric,statistic,value\na,m,mean,much\n"),
+    ],
+)
+def test_what_is_no_baseline_is_one_sentence(tmp_path, name, content):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(DataError) as caught:
+        read_baseline(tmp_path / name)
+
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_baseline_of_the_first_schema_is_compared(tmp_path):
+    rows = [{**each, "schema_version": 1} for each in run(losses(8))]
+    old = frame(rows).drop(columns="seen_by")
+    (tmp_path / "main.csv").write_text(old.to_csv(index=False))
+
+    (row,) = compare(read_baseline(tmp_path / "main.csv"), frame(run(losses(8))))
+
+    assert (row.status, row.paired, row.difference) == ("pass", True, 0)
+
+
+def test_the_command_tells_each_comparison_on_a_line(finished, command):
+    path, _ = finished
+    worse = [*run(1.5 * losses(8)), *run(losses(8), "a\x1b[31m\nb/latent/ndtm")]
+    write_records(frame(worse), path.with_name("worse"))
+
+    done = command("compare", str(path), str(path.with_name("worse")), toy=False)
+
+    assert done.returncode == 1, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["fail", "skipped"]
+    assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize("damage", [slice(-40), slice(0)])
+def test_the_command_refuses_records_that_are_damaged(finished, command, damage):
+    path, _ = finished
+    other = path.with_name("main.csv")
+    other.write_bytes((path / "records.csv").read_bytes()[damage])
+
+    done = command("compare", str(path), str(other), toy=False)
+
+    assert done.returncode == 4
+    assert len(done.stderr.splitlines()) == 1

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 import math
+import random
+import subprocess
+import sys
+import tomllib
+from dataclasses import asdict, replace
 
 import pytest
+import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
-from fiber_audit.condition_syntax import parse
-from fiber_audit.conditions import Condition, judge, read_baselines
-from fiber_audit.decision import Interval, decide, exit_code, worst
+from fiber_audit._judge.baseline import beside, read_baselines
+from fiber_audit._judge.interval import Interval, decide, exit_code, worst
+from fiber_audit._judge.verdicts import judge
+from fiber_audit._judge.written import marked, read, write
+from fiber_audit._suite.condition import Condition, sentences, unmatched
 from fiber_audit.errors import DataError, SuiteError
 from fiber_audit.records import frame, read_csv, to_csv
-from fiber_audit.verdicts import marked, read, write
 
 
 def row(audit="shape/latent/ndtm", metric="fiber_loss_rms", statistic="mean", **cells):
@@ -254,18 +262,17 @@ def test_verdicts_survive_their_file(tmp_path):
 
 
 def test_a_condition_table_of_the_suite_is_a_condition():
-    found = parse({"metric": "m", "extractor": "shape", "max": 1}, "conditions[0]")
+    table = {"metric": "m", "extractor": "shape", "max": 1}
 
-    assert found == Condition("m", extractor="shape", max=1.0)
+    assert sentences(table, "conditions[0]") == []
+    assert Condition(**table) == Condition("m", extractor="shape", max=1.0)
 
 
 def test_every_problem_of_a_condition_is_told_at_once_with_its_path():
     table = {"metrc": "m", "max": "high", "severity": "bad", "tolerance": 0.1}
 
-    with pytest.raises(SuiteError) as caught:
-        parse(table, "conditions[2]")
+    said = "\n".join(sentences(table, "conditions[2]"))
 
-    said = "\n".join(caught.value.problems)
     assert "conditions[2].metrc: no such key. Did you mean 'metric'?" in said
     assert "conditions[2]: it names no metric" in said
     assert "conditions[2].max = 'high': give a finite number." in said
@@ -280,11 +287,260 @@ def test_every_problem_of_a_condition_is_told_at_once_with_its_path():
         ({"metric": "m", "min": 2, "max": 1}, "min = 2 is above max = 1"),
         ({"metric": "m", "max": math.nan}, "give a finite number"),
         ({"metric": "m", "max": True}, "give a finite number"),
+        ({"metric": "m", "max": 10**400}, "give a finite number"),
+        ({"metric": "m", "max": 1, "name": ""}, "give a text in quotes"),
+        ({"metric": 3, "max": 1}, "give a text in quotes"),
+        ({"metric": "m", "max": 1, "decide": []}, "give one of interval, value"),
         ({"metric": "m", "baseline": "b.csv", "max": 1}, "make two conditions of it"),
         ({"metric": "m", "baseline": "b.csv", "allow": ["size"]}, "give a list of n, weights"),
+        ({"metric": "m", "baseline": "b.csv", "allow": "n"}, "give a list of n, weights"),
         ({"metric": "m", "baseline": "b.csv", "tolerance": -1}, "give 0 or more"),
+        ("m", "give a table"),
     ],
 )
 def test_a_condition_that_cannot_be_meant_is_refused(table, said):
-    with pytest.raises(SuiteError, match=said):
-        parse(table, "conditions[0]")
+    (sentence,) = sentences(table, "conditions[0]")
+
+    assert said in sentence
+
+
+def test_a_condition_from_python_is_as_strict_as_one_from_a_suite():
+    with pytest.raises(SuiteError) as caught:
+        Condition("m", max="high", mix=3)
+
+    assert [p.split(":")[0] for p in caught.value.problems] == [
+        "Condition.max = 'high'",
+        "Condition.mix",
+    ]
+    with pytest.raises(SuiteError, match="it bounds nothing"):
+        Condition("m")
+
+
+CONDITIONS = st.builds(
+    Condition,
+    st.text(min_size=1),
+    statistic=st.none() | st.text(min_size=1),
+    seen_by=st.none() | st.text(min_size=1),
+    max=st.floats(allow_nan=False, allow_infinity=False),
+    name=st.text(),
+    decide=st.sampled_from(["interval", "value"]),
+) | st.builds(
+    Condition,
+    st.text(min_size=1),
+    baseline=st.text(min_size=1),
+    tolerance=st.floats(0, 1),
+    allow=st.lists(st.sampled_from(["n", "weights", "config"]), unique=True).map(tuple),
+)
+
+
+@given(CONDITIONS)
+def test_a_condition_of_a_resolved_suite_is_the_same_condition(condition):
+    class Suite(BaseModel):
+        conditions: tuple[Condition, ...]
+
+    suite = Suite(conditions=(condition,))
+    table = suite.model_dump(mode="json", exclude_none=True)
+
+    (again,) = tomllib.loads(tomli_w.dumps(table))["conditions"]
+
+    assert sentences(again, "") == []
+    assert Condition(**again) == condition
+    assert Suite.model_validate_json(suite.model_dump_json()) == suite
+    assert replace(condition) == condition
+
+
+def test_a_misspelt_metric_is_told_before_anything_is_drawn():
+    (said,) = unmatched(Condition("fidelty", max=1), ["fidelity"], "conditions[0]")
+
+    assert said.startswith("conditions[0].metric = 'fidelty': the suite does not measure it.")
+    assert "Did you mean 'fidelity'?" in said
+    assert unmatched(Condition("draws_lost", max=1), [], "conditions[0]") == []
+
+
+def test_reading_a_suite_does_not_import_torch_or_pandas():
+    code = "import sys, fiber_audit._suite.condition; print(*{'torch', 'pandas'} & {*sys.modules})"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "\n"
+
+
+VIEWS = [
+    row(metric="blind_spot", value=0.1),
+    row(metric="blind_spot", value=0.2, seen_by="inception"),
+    row(metric="blind_spot", value=0.3, seen_by="dino"),
+    row(metric="blind_spot", value=0.4, statistic="median", seen_by="dino"),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "value"),
+    [
+        ({}, 0.1),
+        ({"statistic": "mean"}, 0.1),
+        ({"seen_by": "dino"}, 0.3),
+        ({"seen_by": "dino", "statistic": "median"}, 0.4),
+        ({"statistic": "median"}, 0.4),
+    ],
+)
+def test_a_condition_means_the_headlines_view_unless_it_names_one(wanted, value):
+    found = one(Condition("blind_spot", max=1, **wanted), *VIEWS)
+
+    assert found.value == value
+
+
+def test_a_view_that_nobody_has_is_an_error_with_the_way_out():
+    found = one(Condition("blind_spot", max=1, seen_by="dinno"), *VIEWS)
+
+    assert found.status == "error"
+    assert "seen by dinno). Did you mean 'dino'?" in found.message
+    assert found.condition.title == "blind_spot <= 1 (seen_by = dinno)"
+
+
+def test_a_number_is_compared_with_the_same_view_of_the_baseline(tmp_path):
+    (tmp_path / "main.csv").write_text(to_csv(frame(VIEWS)))
+    conditions = [
+        Condition("blind_spot", baseline="main.csv", seen_by=view) for view in (None, "dino")
+    ]
+    worse = [{**each, "value": each["value"] * (2 if each.get("seen_by") else 1)} for each in VIEWS]
+
+    found = judge(frame(worse), conditions, read_baselines(conditions, tmp_path))
+
+    assert [v.status for v in found] == ["pass", "fail"]
+
+
+def lost(count, audit="shape/latent/ndtm"):
+    return row(audit, metric="draws_lost", value=count, axis="health", unit="draws")
+
+
+def test_a_lost_draw_fails_its_audit_and_a_healthy_one_is_not_told_of():
+    rows = [lost(0), lost(2, "colour/latent/ndtm")]
+
+    (found,) = judge(frame(rows), [])
+
+    assert (found.audit, found.status) == ("colour/latent/ndtm", "fail")
+    assert found.message == (
+        "no draw is lost: colour/latent/ndtm has 2 draws, n = 16, which violates max 0."
+    )
+    assert judge(frame([lost(0)]), []) == []
+
+
+def test_a_suite_says_itself_how_many_draws_may_be_lost():
+    (found,) = judge(frame([lost(2)]), [Condition("draws_lost", max=2, decide="value")])
+
+    assert found.status == "pass"
+
+
+def test_a_baseline_does_not_say_how_many_draws_may_be_lost(tmp_path):
+    records = frame([lost(2), row(value=0.1)])
+
+    conditions = beside(records, tmp_path / "main.csv", 0.1)
+
+    assert [c.metric for c in conditions] == ["fiber_loss_rms"]
+
+
+def test_a_statistic_that_is_undefined_does_not_hide_a_misspelt_one():
+    rows = [row(value=0.1), row(statistic="ceiling", value=None, status="skipped")]
+
+    found = one(Condition("fiber_loss_rms", statistic="celing", max=1), *rows)
+
+    assert found.status == "error"
+    assert "Did you mean 'ceiling'?" in found.message
+
+
+def test_judged_records_are_judged_alike():
+    records = frame([row(value=0.2), row(value=0.3, statistic="median")])
+    conditions = [Condition("fiber_loss_rms", max=0.1), Condition("fiber_loss_rms", "p9", max=1)]
+
+    first = judge(records, conditions)
+
+    assert judge(marked(records, first), conditions)[0] == first[0]
+
+
+def test_what_a_terminal_would_obey_is_not_written_into_the_table():
+    records = frame([row(value=0.2)])
+
+    out = marked(records, judge(records, [Condition("fiber_loss_rms", max=0.1, name="\x1b[31m")]))
+
+    assert out.loc[0, "condition"] == r"\x1b[31m"
+    assert "\x1b" not in out.loc[0, "message"]
+
+
+def verdict_file(tmp_path):
+    rows = [row(value=0.09, ci_low=0.07, ci_high=0.12), row("colour/latent/ndtm", value=1.0)]
+    conditions = [
+        Condition("fiber_loss_rms", max=0.1, name="ünit"),
+        Condition("fiber_loss_rms", extractor="shape", min=0.1),
+        Condition("nothing", min=0),
+    ]
+    return write(judge(frame(rows), conditions), tmp_path)
+
+
+def test_verdicts_of_the_first_version_are_read(tmp_path):
+    verdicts = read(verdict_file(tmp_path).parent)
+    (tmp_path / "verdicts.json").write_text(
+        json.dumps([{**asdict(v), "condition": {**asdict(v.condition)}} for v in verdicts])
+    )
+
+    assert read(tmp_path) == verdicts
+
+
+def test_characters_that_no_file_holds_do_not_lose_the_verdicts(tmp_path):
+    records = frame([row(value=0.2)])
+
+    write(judge(records, [Condition("fiber_loss_rms", max=0.1, name="a\udce4\x00b")]), tmp_path)
+
+    assert read(tmp_path)[0].condition.title == "a?\x00b"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"\xff\xfe[]",
+        b"PK\x03\x04\0\0",
+        b"[" * 100_000,
+        b"null",
+        b"{}",
+        b"[1]",
+        b'[{"condition": {"metric": "m", "max": NaN}, "audit": "", "status": "pass"}]',
+    ],
+)
+def test_a_damaged_verdicts_file_is_one_sentence(tmp_path, damage):
+    (tmp_path / "verdicts.json").write_bytes(damage)
+
+    with pytest.raises(DataError) as caught:
+        read(tmp_path)
+
+    assert str(caught.value).startswith(f"{tmp_path / 'verdicts.json'}: not a verdicts file")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_verdicts_file_that_is_a_folder_is_one_sentence(tmp_path):
+    (tmp_path / "verdicts.json").mkdir()
+
+    with pytest.raises(DataError, match="not a verdicts file"):
+        read(tmp_path)
+
+
+JUNK = [b"\xff", b"\0", b'"', b"{", b"}", b"[", b",", b"null", b"-1", b"1e999", b"9" * 30, b"NaN"]
+
+
+def test_no_damage_to_a_verdicts_file_ends_in_a_foreign_exception(tmp_path):
+    path = verdict_file(tmp_path)
+    whole = path.read_bytes()
+    rng = random.Random(0)
+    refused = 0
+    for _ in range(100):
+        start = rng.randrange(len(whole))
+        end = rng.choice([start, start + 1, start + rng.randrange(40), len(whole)])
+        path.write_bytes(whole[:start] + rng.choice([b"", *JUNK]) + whole[end:])
+        try:
+            found = read(tmp_path)
+        except DataError as error:
+            assert "\n" not in str(error)
+            refused += 1
+        else:
+            assert read(write(found, tmp_path).parent) == found
+
+    assert refused > 50

@@ -1,6 +1,8 @@
 import base64
 import io
+import json
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -9,10 +11,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fiber_audit import records
+from fiber_audit._judge import written
+from fiber_audit._judge.verdicts import Verdict
+from fiber_audit._report import exhibits, write_report
+from fiber_audit._report.answer import answer_of
+from fiber_audit._report.images import data_uri
+from fiber_audit._report.pictures import spread
+from fiber_audit._score.gallery import FOLDER, Gallery, load_all, save
+from fiber_audit._suite.condition import Condition
+from fiber_audit.contracts import Table
+from fiber_audit.errors import DataError, PluginError
 from fiber_audit.records import frame
-from fiber_audit.report import Gallery, write_report
-from fiber_audit.report.images import data_uri
-from fiber_audit.report.verdict import verdict_of
 
 EVIL = "<script>alert(1)</script>"
 VOID = {"meta", "img", "br", "wbr", "link", "input", "hr", "path", "use", "rect"}
@@ -37,22 +47,54 @@ def gallery(audit="shape/latent/ndtm", shape=(3, 6, 6), q=2, k=3, **more):
         "audit": audit, "query_ids": tuple(f"digit-{i}" for i in range(q)),
         "queries": rng.random((q, *shape)), "draws": rng.random((q, k, *shape)),
         "fiber_loss": loss, "unguided": rng.random((q, k, *shape)),
-        "suspicious": np.zeros((q, k), bool),
+        "suspicious": np.zeros((q, k), bool), "lost": np.zeros((q, k), bool),
     }  # fmt: skip
     return Gallery(**fields | more)
 
 
-@pytest.fixture
-def page(tmp_path):
-    """Write a report and return its text."""
+def table(**more):
+    fields = {
+        "title": "Blind spots", "caption": "Small is blind.", "corner": "guided by",
+        "columns": ("a", "b"), "rows": (("a", ("0.1", "0.9\nFD 1.25")), ("b", ("0.5", ""))),
+        "shades": ((0.0, 1.0), (0.5, None)), "marked": ((0, 0), (1, 1)),
+        "links": {"a": "shape/latent/ndtm", "b": "not/in/here"},
+    }  # fmt: skip
+    return Table(**fields | more)
 
-    def write(rows=None, galleries=(), environment=None, suite='name = "trial"\n'):
-        path = tmp_path / "report.html"
-        table = frame([row()] if rows is None else rows)
-        write_report(path, table, galleries, environment or {"python": "3.11"}, suite)
-        return path.read_text("utf-8")
+
+def verdict(row, title, status="pass", **more):
+    condition = Condition(metric="loss", max=1.0, name=title)
+    return Verdict(condition, "shape/latent/ndtm", status, f"{title}: why.", row=row, **more)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Write a run directory; every audit that has a gallery has a row."""
+
+    def write(rows=None, galleries=(), environment=None, suite="", tables=None, verdicts=()):
+        if rows is None:
+            rows = [row(g.audit) for g in galleries] or [row()]
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        folder = tmp_path / "run"
+        folder.mkdir()
+        (folder / "suite.toml").write_text(suite or 'name = "trial"\n')
+        facts = {"fiber_audit": "1.0", "python": "3.11"} | (environment or {})
+        (folder / "environment.json").write_text(json.dumps(facts))
+        for each in galleries:
+            save(each, folder / FOLDER)
+        exhibits.save(tables or {}, folder)
+        if verdicts:
+            written.write(verdicts, folder)
+        records.write(frame(rows), folder)
+        return folder
 
     return write
+
+
+@pytest.fixture
+def page(run):
+    """Write the report of a run directory and return its text."""
+    return lambda *contents, **more: write_report(run(*contents, **more)).read_text("utf-8")
 
 
 def both_axes():
@@ -99,14 +141,11 @@ class Reader(HTMLParser):
 def everything():
     rows = both_axes()
     rows += [row(metric="kl2", axis="consistency"), row(metric="div", axis="diversity")]
-    rows += [
-        row(f"{by}/latent/ndtm", "blind_spot", "consistency", 0.5, statistic=f"measured_by:{other}")
-        for by in ("shape", "colour") for other in ("shape", "colour")
-    ]  # fmt: skip
     rows += [row("bad/latent/ndtm", value=None, statistic=None, status="error", message="It fell.")]
+    rows += [row("t/a/b", seen_by="other"), row("drawn/a/b")]
     rows += [row(query=f"digit-{i}") for i in range(2)]
     galleries = [gallery(), gallery("colour/latent/ndtm"), gallery("t/a/b", shape=(3,))]
-    return rows, galleries
+    return rows, galleries, None, "", {"blind": [table()]}
 
 
 def test_the_same_run_gives_the_same_bytes(page):
@@ -143,30 +182,45 @@ def test_every_picture_has_a_text_and_every_header_a_scope(page):
 
 
 def test_no_missing_number_is_written_as_nan(page):
-    rows, galleries = everything()
+    rows, galleries, *rest = everything()
     rows.append(row(metric="undefined", value=None, status="skipped", message="Too few queries."))
+    rows.append(row("odd/a/b"))
     galleries.append(gallery("odd/a/b", fiber_loss=np.full((2, 3), np.nan)))
-    text = without_pictures(page(rows, galleries))
+    text = without_pictures(page(rows, galleries, *rest))
     assert not re.search(r"\b([Nn]a[Nn]|[+-]?inf|None)\b|<NA>|&lt;NA&gt;", text)
     assert "Too few queries." in text
 
 
-def test_malicious_names_are_text(page):
-    audit = f"{EVIL}/p/s"
+def hostile(evil):
+    audit = f"{evil}/p/s"
     rows = [
-        row(audit, f"m{EVIL}", axis, unit=EVIL, condition=EVIL, status="fail", message=EVIL,
-            query=query, statistic=statistic)
-        for axis in ("fidelity", "consistency")
-        for query, statistic in ((None, "mean"), (EVIL, "mean"), (None, f"measured_by:{EVIL}"))
+        row(audit, f"m{evil}", axis, unit=evil, condition=evil, status="fail", message=evil,
+            query=query, statistic=statistic, seen_by=evil)
+        for axis in ("fidelity", "consistency", evil)
+        for query, statistic in ((None, "mean"), (evil, "mean"), (None, evil))
     ]  # fmt: skip
-    rows += [r | {"metric": "blind_spot"} for r in rows]
-    rows += [row(audit, f"kl{EVIL}", "consistency"), row(audit, "$\\frac{", "fidelity")]
-    rows += [row(audit, value=None, status="error", message=EVIL)]
-    galleries = [gallery(audit, query_ids=(EVIL, '"><b>'))]
-    text = page(rows, galleries, {EVIL: {EVIL: EVIL}}, f"# {EVIL}")
+    rows += [row(audit, f"kl{evil}", "consistency"), row(audit, "$\\frac{", "fidelity")]
+    rows += [row(audit, value=None, status="error", message=evil)]
+    odd = table(title=evil, caption=evil, corner=evil, columns=(evil, "b"), links={"a": audit})
+    galleries = [gallery(audit, query_ids=(evil, '"><b>'))]
+    verdicts = [verdict(0, evil, "fail")]
+    return rows, galleries, {evil: {evil: {evil: evil}}}, f"# {evil}", {evil: [odd]}, verdicts
+
+
+def test_malicious_names_are_text(page):
+    text = page(*hostile(EVIL))
     assert "<script" not in text
     assert '"><b>' not in text
     assert "alert(1)" in "".join(Reader(text).words)
+
+
+@pytest.mark.parametrize(
+    "evil", ["\x1b[2J\x07", "\u202eevil", "a\x00b", "\ud800", "\u2028", "\x9b1m"]
+)
+def test_characters_that_would_act_are_visible_escapes(page, evil):
+    text = page(*hostile(evil))
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u202e\ud800-\udfff]", text)
+    assert evil[:1].encode("unicode_escape").decode() in text or "a\\x00b" in text
 
 
 @pytest.mark.parametrize(
@@ -182,7 +236,7 @@ def test_malicious_names_are_text(page):
 def test_the_verdict_is_the_worst_of_the_conditions(page, statuses, word):
     rows = [row(metric="free")]
     rows += [row(metric=f"m{i}", condition="c", status=s) for i, s in enumerate(statuses)]
-    assert verdict_of(frame(rows)).word == word
+    assert answer_of(frame(rows)).word == word
     assert f"<title>{word}: trial" in page(rows)
 
 
@@ -192,7 +246,7 @@ def test_an_audit_that_failed_is_an_error_whatever_the_conditions_say(page):
         row("bad/p/s", m, value=None, statistic=None, status="error", message="It fell over.")
         for m in ("loss", "kl")
     ]
-    assert verdict_of(frame(rows)).word == "Error"
+    assert answer_of(frame(rows)).word == "Error"
     text = page(rows)
     assert "It fell over." in text
     assert "loss, kl" in text
@@ -200,7 +254,7 @@ def test_an_audit_that_failed_is_an_error_whatever_the_conditions_say(page):
 
 def test_a_statistic_that_is_undefined_does_not_change_the_verdict():
     rows = [row(condition="c", status="pass"), row(metric="x", value=None, status="skipped")]
-    assert verdict_of(frame(rows)).word == "Pass"
+    assert answer_of(frame(rows)).word == "Pass"
 
 
 def test_a_run_whose_audits_were_all_skipped_says_so(page):
@@ -231,12 +285,14 @@ def test_what_a_metric_says_of_its_headline_is_under_the_table(page):
     assert text[text.index('id="results"') : text.index("<details>")].count("Hides a third") == 1
 
 
-def test_every_gallery_is_shown_with_its_draws_from_the_best_to_the_worst(page):
+def test_every_gallery_is_shown_with_its_draws_from_the_best_to_the_worst(run):
     galleries = [gallery(), gallery("colour/latent/ndtm"), gallery("t/a/b", shape=(3,))]
-    text = page(None, galleries)
+    folder = run(None, galleries)
+    text = write_report(folder).read_text("utf-8")
     for each in galleries:
         assert f'<h3 class="id" id="draws-{each.audit}">{each.audit}</h3>' in text
-    first = galleries[0]
+    first = load_all(folder / FOLDER)[1]
+    assert first.audit == galleries[0].audit
     for i in range(2):
         order = np.argsort(first.fiber_loss[i])
         places = [text.index(data_uri(first.draws[i, j])) for j in order]
@@ -309,34 +365,47 @@ def test_plots_take_their_colours_from_the_page(page):
     assert not re.findall(r"#[0-9a-fA-F]{6}\b", re.sub(r'(id|href)="[^"]*"|url\([^)]*\)', "", svg))
 
 
-def test_the_blind_spot_matrix_has_a_row_per_guide_and_its_own_cells_marked(page):
-    values = {("a", "a"): 0.1, ("a", "b"): 0.9, ("b", "a"): 0.5, ("b", "b"): 0.1}
-    rows = [
-        row(f"{by}/p/s", "blind_spot", "consistency", value, statistic=f"measured_by:{other}")
-        for (by, other), value in values.items()
-    ]
-    text = page(rows)
+def test_a_table_of_a_metric_is_shaded_outlined_and_leads_to_the_draws(page):
+    text = page([row()], [gallery()], tables={"blind_spot": [table()]})
     heat = text[text.index('class="heat"') :]
     heat = heat[: heat.index("</table>")]
-    assert re.findall(r"--shade: ([\d.]+)", heat) == ["0.0", "1.0", "0.5", "0.0"]
+
+    assert re.findall(r"--shade: ([\d.]+)", heat) == ["0.0", "1.0", "0.5"]
     assert heat.count('class="own"') == 2
-    assert "blind-spots" not in page([row()])
+    assert 'href="#draws-shape/latent/ndtm"' in heat
+    assert 'href="#draws-not' not in heat
+    assert '<span class="value">0.9</span><span class="interval">FD 1.25</span>' in heat
+    assert "exhibits" not in page([row()])
 
 
-def test_raw_distances_and_the_unguided_row_stand_in_the_matrix_and_rows_lead_to_their_draws(page):
-    values = {"measured_by:a": 0.1, "frechet_by:a": 1.25, "unguided_by:a": 12.5}
-    rows = [
-        row("a/p/s", "blind_spot", "consistency", value, statistic=statistic)
-        for statistic, value in values.items()
-    ]
-    text = page(rows, [gallery("a/p/s")])
-    heat = text[text.index('class="heat"') :]
-    heat = heat[: heat.index("</table>")]
+def test_a_table_without_shades_is_a_table_too(page):
+    text = page(tables={"m": [table(shades=(), marked=(), links={})]})
+    assert text[text.index('class="heat"') :].count("--shade") == 0
 
-    assert "FD 1.25" in heat
-    assert "FD 12.5" in heat
-    assert 'href="#draws-a/p/s"' in heat
-    assert 'id="draws-a/p/s"' in text
+
+def test_tables_of_metrics_come_back_as_they_are(tmp_path):
+    tables = {"m": (table(), table(title="Ω", shades=())), "n": ()}
+    exhibits.save(tables, tmp_path)
+    assert exhibits.load(tmp_path) == tables
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"rows": (("a", ("1",)),)}, "row 'a' has 1 cells for 2 columns"),
+        ({"columns": ("a", 5)}, "5 is not a text"),
+        ({"shades": ((0.0, 1.0),)}, "shades has not one number for each cell"),
+        ({"shades": ((0.0, float("nan")), (0.0, 0.0))}, "a shade is outside 0 to 1"),
+        ({"marked": ((2, 0),)}, "a marked cell is outside the table"),
+        ({"links": {"a": None}}, "None is not a text"),
+    ],
+)
+def test_a_table_that_breaks_the_contract_is_refused_with_its_metric(tmp_path, wrong, why):
+    with pytest.raises(PluginError, match=f"^blind: exhibits\\(\\): 'Blind spots': {why}"):
+        exhibits.save({"blind": [table(**wrong)]}, tmp_path)
+    with pytest.raises(PluginError, match="a str is not a Table"):
+        exhibits.checked("blind", ["table"])
+    assert not (tmp_path / exhibits.FILE).exists()
 
 
 def test_cost_and_provenance_are_told(page):
@@ -349,9 +418,209 @@ def test_no_records_at_all_are_a_page_too(page):
     assert "Nothing was measured." in page([])
 
 
-def test_importing_the_report_loads_neither_torch_nor_matplotlib():
+def test_the_page_needs_neither_torch_nor_plugins_nor_units(run):
+    folder = run(*everything())
     code = (
-        "import sys, fiber_audit.report.gallery, fiber_audit.report; "
-        "assert not {'torch', 'matplotlib', 'jinja2', 'pandas'} & set(sys.modules)"
+        "import sys; from pathlib import Path; from fiber_audit._report import write_report; "
+        "assert not {'matplotlib', 'jinja2', 'pandas'} & set(sys.modules); "
+        f"write_report(Path({str(folder)!r})); "
+        "assert not [m for m in sys.modules if m == 'torch' or m.startswith('fiber_audit_')]"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_headline_that_is_anothers_view_says_whose(page):
+    text = page([row(seen_by="clip"), row(metric="other")])
+    table = text[text.index('id="results"') : text.index("<details>")]
+    every = text[text.index("<details>") : text.index("</details>")]
+
+    assert "seen by clip" in table
+    assert "<td>mean</td><td>clip</td>" in every
+    assert "Seen by" not in page([row()])
+
+
+def test_a_passing_condition_shows_its_bound(page):
+    rows = [row(condition="near", status="pass"), row(metric="b", condition="x; y", status="fail")]
+    verdicts = [
+        verdict(0, "near", high=0.25), verdict(1, "x", low=-1.5),
+        verdict(1, "y", "fail", low=0.0, high=0.0625),
+    ]  # fmt: skip
+    text = page(rows, verdicts=verdicts)
+    conditions = text[text.index('id="conditions"') : text.index('id="results"')]
+    results = text[text.index('id="results"') : text.index("<details>")]
+
+    assert re.findall(r'<td class="whole">(.*?)</td>', conditions) == [
+        "≤ 0.25", "≥ −1.5", "0 to 0.0625",
+    ]  # fmt: skip
+    assert "3 measurements judged by conditions: 2 passed, 1 failed." in text
+    assert conditions.count("why.") == 1
+    assert "≤ 0.25" in results
+    assert "≥ −1.5, 0 to 0.0625" in results
+
+
+def test_conditions_are_told_without_verdicts_too(page):
+    text = page([row(condition="near", status="pass")])
+    assert "Bound" not in text
+    assert "1 measurement judged by conditions: 1 passed." in text
+
+
+def test_missing_pictures_are_told_on_the_page_and_to_the_caller(run):
+    rows = [row(), row("b/p/s"), row("c/p/s", value=None, status="error", message="It fell.")]
+    rows += [row("d/p/s", "draws_lost", "health", 6.0, n=6)]
+    folder, told = run(rows, [gallery()]), []
+    text = write_report(folder, told.append).read_text("utf-8")
+
+    assert told == [
+        "The pictures of b/p/s are missing from the run directory (gallery/); "
+        "run the suite again to make them."
+    ]
+    assert all(sentence in text for sentence in told)
+    shutil.rmtree(folder / FOLDER)
+    write_report(folder, told.append)
+    assert len(told) == 3
+
+
+def test_no_picture_is_lost_with_the_units(run):
+    folder = run(None, [gallery()])
+    (folder / "units").mkdir()
+    before = write_report(folder).read_bytes()
+    (folder / "units").rmdir()
+    assert write_report(folder).read_bytes() == before
+
+
+def test_lost_draws_are_counted_and_shown_as_lost(page):
+    lost = np.zeros((2, 3), bool)
+    lost[0, 1] = True
+    unguided = gallery().unguided
+    unguided[1, 0] = np.nan
+    rows = [row(), row(metric="draws_lost", axis="health", value=2.0, n=64, statistic="count")]
+    text = page(rows, [gallery(lost=lost, unguided=unguided)])
+
+    assert "2 of 64 draws were lost." in text
+    assert text.count('<span class="gone">lost</span>') == 2
+    assert "0 of 5 draws are suspicious" in text
+    assert "were lost" not in page([row(), rows[1] | {"value": 0.0}], [gallery()])
+    words = page(rows, [gallery(shape=(3,), lost=lost)])
+    assert words.count("draw (lost)") == 1
+
+
+def test_of_many_draws_some_lost_ones_are_shown_beside_the_best_and_the_worst(page):
+    lost = np.zeros((1, 20), bool)
+    lost[0, ::2] = True
+    loss = np.arange(20.0)[None]
+    text = page(None, [gallery(q=1, k=20, lost=lost, fiber_loss=loss)])
+
+    assert text.count('<span class="gone">lost</span>') == 2
+    assert [f">{2 * i + 1}</li>" in text for i in spread(10, 6)] == [True] * 6
+
+
+BROKEN = {
+    "suite.toml": ["", None, b"\xff"],
+    "environment.json": [None, "", "{", "[]", "5", '{"a": NaN}', '{"a": 1}', "[" * 10**5, b"\xff"],
+    "exhibits.json": [None, "", "[]", "{", '{"m": [5]}', '{"m": [{"title": "t"}]}', "[" * 10**5],
+    "records.csv": [None, "", "a,b\n1,2\n", b"\xff\xfe\x00"],
+    "verdicts.json": ["", "{", "5", "[5]", "[" * 10**5],
+    "gallery/odd.npz": ["", "text"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [(name, c) for name, found in BROKEN.items() for c in found if c != ""]
+)
+def test_a_file_that_is_missing_damaged_or_foreign_is_one_sentence_that_names_it(
+    run, name, content
+):
+    folder = run([row()], [gallery()])
+    path = folder / name
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(DataError) as told:
+        write_report(folder)
+    assert str(folder) in str(told.value)
+    assert path.name in str(told.value)
+    assert "\n" not in str(told.value)
+    assert not (folder / "report.html").exists()
+
+
+def test_pictures_of_another_run_are_refused(run):
+    folder = run([row()], [gallery()])
+    save(gallery("other/p/s"), folder / FOLDER)
+    with pytest.raises(DataError, match=r"other_p_s.*an audit that records\.csv lacks"):
+        write_report(folder)
+
+
+def test_a_run_of_the_first_version_has_a_page_without_pictures(run):
+    folder = run([row(metric="blind_spot", statistic="mean", axis="consistency")])
+    (folder / "records.json").unlink()
+    (folder / exhibits.FILE).unlink()
+    told = []
+    assert "blind_spot" in write_report(folder, told.append).read_text("utf-8")
+    assert len(told) == 1
+
+
+def test_numbers_beyond_all_axes_are_in_the_table_and_spoil_no_plot(page):
+    rows = both_axes() + [
+        row("huge/p/s", "loss", value=1e300),
+        row("huge/p/s", "kl", "consistency"),
+    ]
+    text = page(rows)
+    assert "1e+300" in text
+    assert "huge/p/s" not in text[text.index("<svg") : text.index("</svg>")]
+
+
+def test_names_in_any_script_are_drawn_without_a_warning(page):
+    rows = [row("形/p/s", m, m) for m in ("fidelity", "consistency")]
+    assert ">形/p/s</text>" in page(rows)
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def browsed(path, width=1300):
+    """The page as a browser leaves it."""
+    words = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    done = subprocess.run(
+        [*words, f"--window-size={width},2000", f"--user-data-dir={path.parent}/browser",
+         path.as_uri()],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+def without_policy(text):
+    return re.sub(r"<meta http-equiv=[^>]*>", "", text)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+def test_no_script_runs_even_without_the_content_security_policy(run):
+    run_me = "document.title='owned'"
+    evil = f'<script>{run_me}</script><img src=x onerror="{run_me}">\'" onload="{run_me}" x=\''
+    path = write_report(run(*hostile(evil)))
+    path.write_text(without_policy(path.read_text()))
+    found = browsed(path)
+
+    assert "<title>owned" not in found
+    assert "<title>Error: trial" in found
+    assert "onerror=" in found
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+def test_no_result_is_cut_off_at_1300_pixels(run):
+    audits = ("shape/latent/ndtm", "colour/latent/ndtm", "classifier/latent/ndtm")
+    axes = ("fidelity", "consistency", "diversity", "health")
+    rows = [
+        row(audit, f"{axis}_metric_{i}", axis, condition="a condition", status="pass")
+        for audit in audits for axis in axes for i in range(3)
+    ]  # fmt: skip
+    path = write_report(run(rows, verdicts=[verdict(i, "c", high=0.25) for i in range(len(rows))]))
+    script = (
+        "<script>document.title = [...document.querySelectorAll('#results > .tables .scroll')]"
+        ".map(e => e.scrollWidth - e.clientWidth) + ';' +"
+        "(document.documentElement.scrollWidth - innerWidth)</script></body>"
+    )
+    path.write_text(without_policy(path.read_text()).replace("</body>", script))
+    title = re.search("<title>(.*?)</title>", browsed(path))[1]
+
+    assert title == "0,0,0,0;0"

@@ -10,7 +10,8 @@ from diffusers import DDIMScheduler, DDPMScheduler, FlowMatchEulerDiscreteSchedu
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fiber_audit import FlowSchedule, VPSchedule, noise_of, over, step
+from fiber_audit import UsageError
+from fiber_audit.sampling import FlowSchedule, VPSchedule, noise_of, over, step
 from fiber_audit.testing import linear_betas
 
 BETAS = {"beta_start": 1e-4, "beta_end": 0.02, "clip_sample": False}
@@ -139,5 +140,5 @@ def test_a_greater_power_puts_more_of_the_grid_near_zero():
 
 @pytest.mark.parametrize("power", [1.0, 2.0])
 def test_more_steps_than_the_prior_was_trained_with_are_refused(power):
-    with pytest.raises(ValueError, match="steps = 1001: this prior has 1000 training steps"):
+    with pytest.raises(UsageError, match="steps = 1001: this prior has 1000 training steps"):
         linear_betas().times(1001, power)

@@ -16,15 +16,16 @@ from fiber_audit_color_mnist.colouring import (
     sample_colours,
 )
 from fiber_audit_color_mnist.dataset import ColorMNIST
-from fiber_audit_color_mnist.extractors import classifier, shape
+from fiber_audit_color_mnist.extractors import Classifier, Colour, Shape
 from fiber_audit_color_mnist.nets import ColourNet, DigitClassifier, LayeredVAE, ShapeAutoencoder
+from fiber_audit_color_mnist.priors import LatentDiffusion, LatentFlow, PixelDiffusion
 from fiber_audit_color_mnist.train.loop import Recipe, learning_rate, train
 
-from fiber_audit import DataError, Noise, WeightsError, over, rms, unguided
-from fiber_audit.context import reconstructed
-from fiber_audit.plugins import Catalogue
+from fiber_audit import DataError, WeightsError
+from fiber_audit.measuring import reconstructed
+from fiber_audit.sampling import Noise, over, rms, unguided
 
-PRIORS = sorted(n for n in Catalogue.load().names("prior") if n.startswith("color-mnist"))
+PRIORS = (LatentDiffusion, LatentFlow, PixelDiffusion)
 
 
 def generator(seed=0):
@@ -81,11 +82,43 @@ def test_wrong_data_is_named(tmp_path):
 
 
 def test_a_query_keeps_its_digit_and_colour_when_there_are_more_of_them():
-    few, many = ColorMNIST(3).queries(), ColorMNIST(9).queries()
+    few, many = ColorMNIST(3), ColorMNIST(9)
 
     assert many.ids[:3] == few.ids
-    assert torch.equal(many.data[:3], few.data)
-    assert not torch.equal(ColorMNIST(3, seed=1).queries().data, few.data)
+    assert torch.equal(many.load(range(3)), few.load(range(3)))
+    assert not torch.equal(ColorMNIST(3, seed=1).load(range(3)), few.load(range(3)))
+
+
+def test_a_query_is_the_same_whatever_is_loaded_with_it():
+    data = ColorMNIST(9)
+    alone = torch.cat([data.load([i]) for i in (7, 2, 2)])
+
+    assert torch.equal(data.load([7, 2, 2]), alone)
+    assert torch.equal(data.load([-2]), alone[:1])
+    assert data.load([]).shape == (0, 3, 28, 28)
+    with pytest.raises(IndexError):
+        data.load([9])
+
+
+def test_only_what_is_asked_for_is_coloured(monkeypatch):
+    from fiber_audit_color_mnist import dataset
+
+    asked = []
+    monkeypatch.setattr(dataset, "colorize", lambda m, c: asked.append(len(m)) or colorize(m, c))
+    data = ColorMNIST(1000)
+    assert (len(data), len(data.ids), len(data.labels), asked) == (1000, 1000, 1000, [])
+    data.load([3, 999])
+
+    assert asked == [2]
+
+
+def test_queries_keep_their_ids_digits_and_colours_from_version_to_version():
+    data = ColorMNIST(16)
+    colours = torch.tensor([[0.6376, 0.6109, 0.7719], [0.5107, 0.9578, 0.5242]])
+
+    assert data.ids[:2] == ("held-out-0", "held-out-1")
+    assert data.labels.tolist() == [*range(10), *range(6)]
+    torch.testing.assert_close(background_of(data.load([0, 15])), colours, atol=1e-4, rtol=0)
 
 
 def test_pixels_are_only_rearranged():
@@ -99,7 +132,7 @@ def test_pixels_are_only_rearranged():
 def test_the_shape_code_ignores_colour_and_sees_shape():
     x, m = coloured()
     y = colorize(m, sample_colours(20, generator(5)))
-    h, other = shape().features(x), shape().features(y)
+    h, other = Shape().features(x), Shape().features(y)
     null = rms(h - h.roll(1, 0)).mean()
 
     assert (rms(h - other).mean() / null) < 1e-4
@@ -109,8 +142,7 @@ def test_the_shape_code_ignores_colour_and_sees_shape():
 def test_the_colour_code_sees_colour_and_ignores_shape():
     c = sample_colours(20, generator(5))
     held = digits.held_out().images
-    colour = Catalogue.load().find("extractor", "color-mnist-colour").factory()
-    h, other = (colour.features(colorize(held[i : i + 20], c)) for i in (0, 33))
+    h, other = (Colour().features(colorize(held[i : i + 20], c)) for i in (0, 33))
     null = rms(h - h.roll(1, 0)).mean()
 
     assert rms(h - other).mean() / null < 0.05
@@ -119,24 +151,24 @@ def test_the_colour_code_sees_colour_and_ignores_shape():
 
 def test_the_classifiers_read_the_digit():
     x, _ = coloured(200)
-    network = classifier("classifier").network.classifier
+    network = Classifier().network.classifier
     labels = digits.held_out().labels[:200]
 
     assert (network(x).argmax(1) == labels).float().mean() > 0.93
 
 
 def test_the_autoencoder_is_nearly_lossless_in_the_features_of_the_shape_code():
-    prior = Catalogue.load().find("prior", "color-mnist-latent").factory()
     x, _ = coloured(200)
-    h = shape().features(x)
-    gap = rms(shape().features(reconstructed(prior, x, 64)) - h).mean()
+    shape = Shape()
+    h = shape.features(x)
+    gap = rms(shape.features(reconstructed(LatentDiffusion(), x)) - h).mean()
 
     assert gap / rms(h - h.roll(1, 0)).mean() < 0.07
 
 
-@pytest.mark.parametrize("name", PRIORS)
-def test_every_prior_splits_a_state_into_data_and_noise(name):
-    prior = Catalogue.load().find("prior", name).factory()
+@pytest.mark.parametrize("kind", PRIORS)
+def test_every_prior_splits_a_state_into_data_and_noise(kind):
+    prior = kind()
     x = torch.randn(2, *prior.state_shape, generator=generator())
     for value in (0.1, 0.5, 0.999):
         t = torch.full((2,), value)
@@ -146,9 +178,9 @@ def test_every_prior_splits_a_state_into_data_and_noise(name):
         torch.testing.assert_close(again, x, atol=2e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", PRIORS)
-def test_every_prior_denoises_a_little_noise_to_the_digit_it_was(name):
-    prior = Catalogue.load().find("prior", name).factory()
+@pytest.mark.parametrize("kind", PRIORS)
+def test_every_prior_denoises_a_little_noise_to_the_digit_it_was(kind):
+    prior = kind()
     x, _ = coloured(20)
     clean = prior.encode(x)
     grid = torch.arange(1, 1000) / 1000
@@ -162,9 +194,9 @@ def test_every_prior_denoises_a_little_noise_to_the_digit_it_was(name):
     assert (prior.decode(prior.predict(noisy, t).x0) - x).square().mean() < 0.8 * before
 
 
-@pytest.mark.parametrize("name", PRIORS)
-def test_every_prior_makes_coloured_digits(name):
-    prior = Catalogue.load().find("prior", name).factory()
+@pytest.mark.parametrize("kind", PRIORS)
+def test_every_prior_makes_coloured_digits(kind):
+    prior = kind()
     x = prior.decode(unguided(prior, Noise(range(32)), 25)).clamp(0, 1)
     judge = weights.load(DigitClassifier, "judge")
 

@@ -6,14 +6,14 @@ import pytest
 import torch
 from fiber_audit_color_mnist.colouring import colorize, sample_colours
 from fiber_audit_color_mnist.dataset import ColorMNIST
+from fiber_audit_color_mnist.extractors import Shape
 
-from fiber_audit import Noise, rms
-from fiber_audit.plugins import Catalogue
+from fiber_audit.sampling import Noise, rms
 
 
 @pytest.fixture(scope="module")
 def shape():
-    return Catalogue.load().find("extractor", "color-mnist-shape").factory()
+    return Shape()
 
 
 @pytest.fixture(scope="module")

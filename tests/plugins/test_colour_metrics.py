@@ -19,8 +19,9 @@ from fiber_audit_color_mnist.metrics.colour_w1 import wasserstein
 from scipy import stats
 from torch import nn
 
-from fiber_audit.context import Context
-from fiber_audit.contracts import Draws, Extractor, Prior
+from fiber_audit.contracts import Extractor, Prior
+from fiber_audit.measuring.scene import Scene
+from fiber_audit.testing import measure
 
 Q, K = 64, 4
 
@@ -52,19 +53,16 @@ def recoloured(data, q=Q, k=K, seed=0):
 
 def audit(draws, q=Q, k=K):
     data = ColorMNIST(n=q)
-    queries = data.queries()
-    made = draws(data, queries.data.repeat_interleave(k, 0))
-    return Context(
-        audit="a",
-        extractor_name="e",
-        prior_name="p",
-        sampler_name="s",
+    queries = data.load(range(q))
+    return Scene(
+        ids=data.ids,
+        queries=queries,
+        labels=data.labels,
         extractor=Pixels(),
         prior=Pixels(),
         dataset=data,
-        queries=queries,
-        targets=queries.data.flatten(1),
-        draws=Draws(made, made, torch.ones(q * k).bool(), torch.zeros(q * k, 0)),
+        named={}.__getitem__,
+        draws=draws(data, queries.repeat_interleave(k, 0)),
         unguided=data.reference(q * k, torch.Generator().manual_seed(99)),
     )
 
@@ -73,12 +71,12 @@ def perfect(seed=0):
     return audit(lambda data, queries: recoloured(data, seed=seed))
 
 
-def pooled(metric, context):
-    return {m.statistic: m for m in metric.measure(context) if m.query is None}
+def pooled(metric, scene):
+    return {s.name: s for s in measure(metric, scene) if s.query is None}
 
 
-def value(metric, context, statistic="mean"):
-    return pooled(metric, context)[statistic].value
+def value(metric, scene, statistic="mean"):
+    return pooled(metric, scene)[statistic].value
 
 
 @pytest.mark.parametrize("metric", [ColourKL(), ColourW1()])
@@ -141,7 +139,7 @@ def test_exact_colouring_has_no_deviation_and_a_gray_foreground_has():
     exact = audit(lambda data, x: recoloured(data))
     full = exact.dataset.digits.images[:Q].flatten(1).amax(1) == 1
 
-    rows = [m.value for m in ColourDev().measure(exact) if m.query is not None]
+    rows = [s.value for s in measure(ColourDev(), exact) if s.query is not None]
     assert full.float().mean() > 0.8
     assert max(np.array(rows)[full.numpy()]) < 1e-5
 
@@ -177,7 +175,7 @@ def test_recoloured_queries_show_the_digit_as_clearly_as_queries():
 
 
 def test_one_query_gives_a_reason_in_place_of_colour_kept():
-    (found,) = ColourKept().measure(audit(lambda data, x: x, q=1))
+    (found,) = measure(ColourKept(), audit(lambda data, x: x, q=1))
 
     assert found.value is None
     assert "two or more" in found.message

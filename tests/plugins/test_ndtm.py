@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from fiber_audit_ndtm import _ndtm
 from fiber_audit_ndtm.adam import Adam
+from fiber_audit_ndtm.ndtm import NDTM
 from fiber_audit_ndtm.strength import Strength
 
-from fiber_audit import Noise, UsageError
+from fiber_audit import UsageError
+from fiber_audit._draw.meter import Meter
 from fiber_audit.contracts import Prior, Problem
-from fiber_audit.meter import Meter
+from fiber_audit.sampling import Noise
 from fiber_audit.testing import GaussianPrior, gaussian_problem
 
 textbook = runpy.run_path(str(Path(__file__).with_name("textbook_ndtm.py")))["sample"]
@@ -60,8 +61,7 @@ OPTION_SETS = {
     "cross-entropy": {"loss": "cross-entropy"},
     "penalties": {"kappa": 0.05, "tau": 0.3},
     "ddim, large variance": {"eta": 0.5, "variance": "large"},
-    "ancestral": {"update": "ancestral"},
-    "ancestral, large variance": {"update": "ancestral", "variance": "large"},
+    "eta 1, large variance": {"variance": "large"},
     "re-approximated": {"target": "reapproximated"},
     "re-approximated from the start": {"target": "reapproximated", "guidance": ONE_ANCHOR},
     "anchors": {
@@ -74,7 +74,7 @@ OPTION_SETS = {
 @pytest.mark.parametrize("options", OPTION_SETS.values(), ids=OPTION_SETS.keys())
 def test_it_draws_what_the_textbook_loop_draws(options, latent):
     problem = problem_of(latent=latent)
-    sampler = _ndtm(**SHORT, **options)
+    sampler = NDTM(**SHORT, **options)
     ours = sampler.sample(problem, Noise(range(5)))
     theirs = textbook(problem, Noise(range(5)), sampler)
     torch.testing.assert_close(ours.states, theirs, rtol=1e-3, atol=2e-4)
@@ -84,7 +84,7 @@ def test_it_draws_what_the_textbook_loop_draws(options, latent):
 @pytest.mark.parametrize("eta", [0.0, 1.0])
 def test_a_flow_prior_is_drawn_from_like_the_textbook_loop(eta):
     problem = problem_of(schedule="flow")
-    sampler = _ndtm(**SHORT, eta=eta)
+    sampler = NDTM(**SHORT, eta=eta)
     ours = sampler.sample(problem, Noise(range(5)))
     theirs = textbook(problem, Noise(range(5)), sampler)
     torch.testing.assert_close(ours.states, theirs, rtol=1e-3, atol=2e-4)
@@ -94,8 +94,8 @@ def test_a_flow_prior_is_drawn_from_like_the_textbook_loop(eta):
 @pytest.mark.parametrize("latent", [False, True], ids=["pixel", "latent"])
 def test_the_fiber_is_reached(schedule, latent):
     problem = problem_of(32, schedule, latent)
-    draws = _ndtm(steps=50, inner_steps=4, learning_rate=0.05).sample(problem, Noise(range(32)))
-    null = _ndtm(steps=50, guidance=0.0).sample(problem, Noise(range(32)))
+    draws = NDTM(steps=50, inner_steps=4, learning_rate=0.05).sample(problem, Noise(range(32)))
+    null = NDTM(steps=50, guidance=0.0).sample(problem, Noise(range(32)))
     loss, without = (
         (problem.extractor.features(d.data) - problem.targets).square().mean()
         for d in (draws, null)
@@ -107,8 +107,8 @@ def test_the_fiber_is_reached(schedule, latent):
 def test_strength_zero_is_no_inner_steps_bit_for_bit(target):
     problem = problem_of()
     without = {**SHORT, "inner_steps": 0, "target": target}
-    weak = _ndtm(**SHORT, guidance=0.0, target=target).sample(problem, Noise(range(5)))
-    still = _ndtm(**without).sample(problem, Noise(range(5)))
+    weak = NDTM(**SHORT, guidance=0.0, target=target).sample(problem, Noise(range(5)))
+    still = NDTM(**without).sample(problem, Noise(range(5)))
     assert torch.equal(weak.states, still.states)
     assert weak.path.shape == (5, 0)
 
@@ -116,7 +116,7 @@ def test_strength_zero_is_no_inner_steps_bit_for_bit(target):
 def test_more_inner_steps_are_not_worse():
     problem = problem_of(64)
     losses = [
-        _ndtm(steps=20, inner_steps=n, learning_rate=0.05).sample(problem, Noise(range(64)))
+        NDTM(steps=20, inner_steps=n, learning_rate=0.05).sample(problem, Noise(range(64)))
         for n in (2, 4, 8, 16)
     ]
     losses = [
@@ -135,7 +135,7 @@ def test_more_inner_steps_are_not_worse():
 def test_no_evaluation_is_redundant(options, guided, target):
     problem, n = problem_of(3), SHORT["inner_steps"]
     extra = guided if target == "reapproximated" else 0
-    sampler = _ndtm(**SHORT, **options, target=target)
+    sampler = NDTM(**SHORT, **options, target=target)
     with Meter(problem.prior, problem.extractor) as cost:
         sampler.sample(problem, Noise(range(3)))
     assert cost.prior_forward == 3 * (20 + guided * n + extra)
@@ -147,9 +147,9 @@ def test_no_evaluation_is_redundant(options, guided, target):
 def test_only_a_reapproximated_target_looks_at_the_queries():
     problem = problem_of()
     blind = Problem(problem.extractor, problem.prior, problem.queries * torch.nan, problem.targets)
-    seen, unseen = (_ndtm(**SHORT).sample(p, Noise(range(5))) for p in (problem, blind))
+    seen, unseen = (NDTM(**SHORT).sample(p, Noise(range(5))) for p in (problem, blind))
     assert torch.equal(seen.states, unseen.states)
-    looking = _ndtm(**SHORT, target="reapproximated").sample(blind, Noise(range(5)))
+    looking = NDTM(**SHORT, target="reapproximated").sample(blind, Noise(range(5)))
     assert not looking.finite.any()
 
 
@@ -201,10 +201,5 @@ def test_anchors_run_from_end_to_end_and_the_first_that_holds_t_applies():
 )
 def test_malformed_guidance_is_refused_in_one_sentence_when_the_sampler_is_made(guidance, says):
     with pytest.raises(UsageError, match=says) as caught:
-        _ndtm(guidance=guidance)
+        NDTM(guidance=guidance)
     assert "\n" not in str(caught.value)
-
-
-def test_eta_beside_the_ancestral_update_is_refused_because_it_would_do_nothing():
-    with pytest.raises(UsageError, match=r"eta = 0.25"):
-        _ndtm(update="ancestral", eta=0.25)

@@ -7,7 +7,7 @@ where gamma = 0, as in Pandey et al. (arXiv 2502.03686); its control then has no
 
 import torch
 
-from fiber_audit import at, noise_of, over, start
+from fiber_audit.sampling import at, noise_of, over, start
 
 
 def tweedie(prior, x, t):

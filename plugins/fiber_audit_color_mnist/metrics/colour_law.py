@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -88,23 +89,32 @@ class ColourLaw(Metric):
         simulated = np.array([self.distance(counts, q) for counts in truth])
         floor = float(simulated.mean())
 
-        def far(name: str, counts: Array, n: int, zero: float = 0.0) -> Statistic:
-            return measured(
-                name,
-                counts,
-                lambda total: self.distance(total, q) - zero,
-                seed=seen.seed,
-                n=n,
-                centred=True,
-                of_sums=True,
-            )
-
+        mean = self._measured("mean", drawn, n, seen.seed)
         return [
-            far("mean", drawn, n),
+            mean,
             measured("floor", simulated, seed=seen.seed, n=n),
-            far("excess", drawn, n, zero=floor),
-            far("unguided", free, unguided_n),
+            _above(floor, mean),
+            self._measured("unguided", free, unguided_n, seen.seed),
         ]
+
+    def _measured(self, name: str, counts: Array, n: int, seed: int) -> Statistic:
+        q = law()
+        return measured(
+            name,
+            counts,
+            lambda total: self.distance(total, q),
+            seed=seed,
+            n=n,
+            centred=True,
+            of_sums=True,
+        )
+
+
+def _above(floor: float, mean: Statistic) -> Statistic:
+    """Statistic excess: the mean and its interval, less the floor."""
+    ends = (mean.value, mean.ci_low, mean.ci_high)
+    value, low, high = (None if end is None else end - floor for end in ends)
+    return replace(mean, name="excess", value=value, ci_low=low, ci_high=high)
 
 
 def _counted(colours: NDArray[np.generic]) -> Array:

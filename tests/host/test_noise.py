@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from fiber_audit import Noise, derive_seed
+from fiber_audit.noise import Noise, derive_seed
 
 
 def test_a_derived_seed_is_the_same_everywhere_and_fits_a_generator():

@@ -1,0 +1,40 @@
+"""The draws of one audit as a matplotlib figure, for notebooks and papers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from .._score.gallery import Gallery
+
+
+def draws_of(gallery: Gallery, queries: int) -> Figure:
+    """A row per query: the query, then its draws by rising fiber loss, each with its loss."""
+    from matplotlib.figure import Figure
+
+    if gallery.queries.ndim != 4:
+        raise UsageError("only images can be shown; the page has a table of these draws.")
+    q, k = min(queries, len(gallery.query_ids)), gallery.fiber_loss.shape[1]
+    figure = Figure(figsize=(1.1 * (k + 1), 1.25 * q), layout="constrained")
+    axes: Any = figure.subplots(q, k + 1, squeeze=False)
+    for i in range(q):
+        _picture(axes[i][0], gallery.queries[i], "query" if i == 0 else "")
+        for column, j in enumerate(np.argsort(gallery.fiber_loss[i]), start=1):
+            loss, lost = gallery.fiber_loss[i, j], bool(gallery.lost[i, j])
+            _picture(axes[i][column], gallery.draws[i, j], "lost" if lost else f"{loss:.2g}")
+    figure.suptitle(gallery.audit, fontsize="small")
+    return figure
+
+
+def _picture(axes: Any, image: np.ndarray, title: str) -> None:
+    grey = len(image) != 3
+    shown = image[0] if grey else image.transpose(1, 2, 0)
+    axes.imshow(np.nan_to_num(shown).clip(0, 1), cmap="gray" if grey else None, vmin=0, vmax=1)
+    axes.set_title(title, fontsize="x-small")
+    axes.set_axis_off()
