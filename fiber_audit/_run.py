@@ -162,13 +162,11 @@ def _scored(
 def _left(prepared: Prepared, store: Store, audit: Audit, drawing: Drawing) -> int:
     """Draws of an audit of which something is still to be observed."""
     blind = [owner for name, owner in drawing.blind if name == audit.name]
-    chunks = missing(store, prepared.plan, audit, prepared.plan.chunks, blind)
+    chunks = missing(store, prepared.plan, audit, prepared.plan.chunks(), blind)
     return sum(map(len, chunks)) * prepared.plan.per_query
 
 
-def _conditions(
-    suite: Suite, options: Options
-) -> tuple[list[Condition], dict[str, pd.DataFrame]]:
+def _conditions(suite: Suite, options: Options) -> tuple[list[Condition], dict[str, pd.DataFrame]]:
     """The suite's conditions that can be judged, and the baselines that they name."""
     kept = [c for c in suite.conditions if not _is_yet_to_be_written(c, suite, options)]
     baselines = read_baselines(kept, suite.folder)
@@ -191,5 +189,3 @@ def _beside_baseline(table: pd.DataFrame, options: Options) -> Sequence[Conditio
     directed = table[table["better"].notna()]["metric"].unique()
     path = str(options.baseline)
     return [Condition(metric=m, baseline=path, tolerance=options.tolerance) for m in directed]
-
-

@@ -172,7 +172,7 @@ class Trail:
         """Rows (n, ...), zero where the draw is lost."""
         if rows.shape[:1] != self.lost.shape:
             shape, n = tuple(rows.shape), len(self.lost)
-            raise PluginError(f"{name} has shape {shape}: a sampler's batch of {n} has {n} rows.")
+            raise PluginError(f"{name} has shape {shape} for {n} draws; compute it row by row.")
         return rows.masked_fill(self.lost.reshape(-1, *[1] * (rows.ndim - 1)), 0.0)
 
 

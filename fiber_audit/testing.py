@@ -11,6 +11,7 @@ from .check import (
     check_sampler,
 )
 from .check.audits import image_audit, measure, seen_in, table_audit
+from .check.exporter import example_records
 from .check.gaussian import (
     GaussianPrior,
     LinearExtractor,
@@ -30,6 +31,7 @@ __all__ = [
     "check_metric",
     "check_prior",
     "check_sampler",
+    "example_records",
     "gaussian_problem",
     "image_audit",
     "linear_betas",

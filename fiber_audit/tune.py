@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from .components import Components
+from ._suite.catalogue import Catalogue
+from ._suite.components import Components
+from ._suite.condition import LOST
+from ._suite.options import defaults_of, problems_of
+from ._suite.suite import Suite, Use
 from .contracts import Axis
 from .errors import UsageError, suggestion
-from .options import defaults_of, problems_of
-from .plugins import Catalogue
-from .runner import Options, run
-from .suite import Suite, Use
+from .records import headline
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ._run import Options
 
 LOW, HIGH = 0.1, 20.0
 STRENGTHS = ("guidance", "strength")
@@ -33,7 +38,7 @@ class Trial:
     """One value tried: headline fidelity and consistency (lower is better), and what it cost.
 
     evaluations: of the prior, per draw; a backward pass counts two. seconds: of sampling, per draw.
-    message: why there are no numbers (fidelity and consistency are infinite then).
+    message: why there are no numbers to compare (fidelity and consistency are infinite then).
     """
 
     value: float
@@ -122,11 +127,14 @@ def tune(
 ) -> Iterator[Trial]:
     """Yield trials as they are made. `suite` has one extractor, prior and sampler.
 
-    Its first metric of each axis, fidelity and consistency, is what is traded.
+    Its first metric of each axis, fidelity and consistency, is what is traded. All trials share
+    what they have in common, which is all but the sampler.
     """
-    fidelity, consistency = (
-        _headline(suite, catalogue, axis) for axis in ("fidelity", "consistency")
-    )
+    from ._run import run
+
+    components = Components(suite, catalogue)
+    fidelity, consistency = (_metric(components, axis) for axis in ("fidelity", "consistency"))
+    _make_what_is_shared(components)
     trials: list[Trial] = []
     draws = int(suite.queries.options.get("n", 1)) * suite.draws
     out = options.out or Path("runs") / f"tune-{sampler}"
@@ -136,17 +144,18 @@ def tune(
         tried = suite.model_copy(
             update={"samplers": {sampler: Use(**{**use.model_dump(), option: value})}}
         )
-        place = Options(
-            out / f"{option}-{value:.4g}", disabled=options.disabled, extra=options.extra
-        )
-        records = run(tried, catalogue, place).records
+        place = replace(options, out=out / f"{option}-{value:.4g}")
+        records = run(tried, catalogue, place, sharing=components).records
         trial = _trial(records, value, fidelity, consistency)
         trials.append(trial)
         yield trial
 
 
 def narrowed(suite: Suite, sampler: str, extractor: str | None, prior: str | None) -> Suite:
-    """The suite with one extractor, one prior and one sampler (its own, or with defaults)."""
+    """The suite with one extractor, one prior and one sampler (its own, or with defaults).
+
+    A sampler that is not the suite's is called by its bare name.
+    """
 
     def pick(kind: str, known: dict[str, Use], name: str | None) -> dict[str, Use]:
         chosen = name or next(iter(known))
@@ -159,7 +168,7 @@ def narrowed(suite: Suite, sampler: str, extractor: str | None, prior: str | Non
         update={
             "extractors": pick("extractor", suite.extractors, extractor),
             "priors": pick("prior", suite.priors, prior),
-            "samplers": {sampler: suite.samplers.get(sampler, Use(use=sampler))},
+            "samplers": {sampler.rpartition("/")[2]: suite.samplers.get(sampler, Use(use=sampler))},
             "conditions": (),
             "exclude": (),
         }
@@ -197,29 +206,45 @@ def bounds_of(
     return low, high
 
 
-def _headline(suite: Suite, catalogue: Catalogue, axis: Axis) -> str:
-    components = Components(suite, catalogue)
-    for i, use in enumerate(suite.metrics):
+def _metric(components: Components, axis: Axis) -> str:
+    """The name of the suite's first metric of an axis of which less is better."""
+    for i, use in enumerate(components.suite.metrics):
         metric = components.metric(i)
         if metric.axis == axis and metric.better == "lower":
-            return catalogue.find("metric", use.use).name
+            return components.component("metric", use).name
     raise UsageError(f"metrics: none has the axis {axis!r} with lower as better; add one to tune.")
 
 
+def _make_what_is_shared(components: Components) -> None:
+    """Networks and data, before the trials; what cannot be made, each trial tells itself."""
+    suite = components.suite
+    needs = [components.metric(i).needs for i in range(len(suite.metrics))]
+    names = {name for each in needs for name in each.extractors} - {""}
+    names |= {name for each in needs for part in each.whole.values() for name in part} - {""}
+    with suppress(Exception):
+        _ = components.dataset
+    for key in suite.priors:
+        with suppress(Exception):
+            components.prior(key)
+    for name in [*suite.extractors, *sorted(names)]:
+        with suppress(Exception):
+            components.named_extractor(name)
+
+
 def _trial(records: pd.DataFrame, value: float, fidelity: str, consistency: str) -> Trial:
-    pooled = records[records["query"].isna() & (records["statistic"] == "mean")]
-    rows: dict[str, Any] = {row["metric"]: row for row in pooled.to_dict("records")}
+    """What the records of one audit say; one that lost draws or a number is beaten by all."""
+    audit = str(records["audit"].iloc[0])
+    found: dict[str, Any] = {m: headline(records, audit, m) for m in (fidelity, consistency, LOST)}
     for name in (fidelity, consistency):
-        if name not in rows or pd.isna(rows[name]["value"]):
-            said = records[records["metric"].isin([name]) & records["message"].notna()]["message"]
+        if found[name] is None or found[name].isna()["value"]:
+            said = records[records["metric"].eq(name).fillna(False)]["message"].dropna()
             message = str(said.iloc[0]) if len(said) else f"{name}: no number"
-            return Trial(value, math.inf, math.inf, 0.0, 0.0, message)  # beaten by every other
-    row = rows[fidelity]
+            return Trial(value, math.inf, math.inf, 0.0, 0.0, message)
+    row, lost = found[fidelity], found[LOST]
     evaluations = float(row["prior_forward"]) + 2 * float(row["prior_backward"])
-    return Trial(
-        value,
-        float(row["value"]),
-        float(rows[consistency]["value"]),
-        evaluations,
-        float(row["seconds"]),
-    )
+    seconds = float(row["seconds"])
+    if lost is not None and lost["value"] > 0:
+        message = f"{lost['value']:.0f} of {lost['n']} draws were lost"
+        return Trial(value, math.inf, math.inf, evaluations, seconds, message)
+    reached = float(row["value"]), float(found[consistency]["value"])
+    return Trial(value, *reached, evaluations, seconds)

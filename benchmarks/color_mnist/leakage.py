@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from fiber_audit_color_mnist import digits, extractors
+from fiber_audit_color_mnist import digits
 from fiber_audit_color_mnist.colouring import (
     background_of,
     colorize,
@@ -36,6 +36,7 @@ from fiber_audit_color_mnist.colouring import (
     sample_colours,
 )
 from fiber_audit_color_mnist.dataset import ColorMNIST
+from fiber_audit_color_mnist.extractors import Shape
 from fiber_audit_color_mnist.metrics.colour_kept import colour_distance, distance_of_pairs
 from fiber_audit_color_mnist.metrics.colour_law import counts_of, law
 from fiber_audit_color_mnist.metrics.colour_w1 import wasserstein
@@ -45,9 +46,9 @@ from fiber_audit_color_mnist.train.loop import Recipe, train
 from fiber_audit_color_mnist.weights import load
 from torch import Tensor
 
-from fiber_audit import Noise, derive_seed, rms
+from fiber_audit._suite.catalogue import Catalogue
 from fiber_audit.contracts import Prior, Problem
-from fiber_audit.plugins import Catalogue
+from fiber_audit.sampling import Noise, derive_seed, rms
 
 OUT = Path(__file__).parents[1] / "results" / "leakage.csv"
 SAMPLERS: list[tuple[str, dict[str, Any]]] = [
@@ -134,8 +135,8 @@ def truth(n: int = 400_000, window: float = 0.02) -> tuple[Tensor, Tensor]:
 
 def rows(prior: Prior) -> Iterator[dict[str, Any]]:
     """One row of true samples, one per sampler."""
-    extractor = extractors.shape()
-    queries = ColorMNIST(QUERIES).queries().data
+    extractor = Shape()
+    queries = ColorMNIST(QUERIES).load(range(QUERIES))
     with torch.no_grad():
         targets = extractor.features(queries)
     null = rms(targets[:, None] - targets[None]).sum() / (QUERIES * (QUERIES - 1))

@@ -12,28 +12,17 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 
-from fiber_audit.components import Components
-from fiber_audit.plan import audits, references, units
-from fiber_audit.plugins import Catalogue
-from fiber_audit.store import existing
-from fiber_audit.suite import read
+from fiber_audit._score.gallery import FOLDER, Gallery, load_all
 
 QUERIES, DRAWS, ZOOM, GAP, WIDE = (3, 5, 7, 12), 4, 3, 4, 16
+ORDER = ("shape", "colour", "classifier")
 
 
-def draws_of(components: Components, path: Path) -> dict[str, np.ndarray]:
-    """Extractor (or "unguided") -> draws (q, k, 3, 28, 28)."""
-    suite, store = components.suite, existing(path)
-    digests = {f"extractors.{e}": components.extractor(e).weights_sha256 for e in suite.extractors}
-    digests |= {f"priors.{p}": components.prior(p).weights_sha256 for p in suite.priors}
-    planned = audits(suite)
-    found = {}
-    for audit in [*planned, *references(planned)]:
-        arrays = store.load(audit, units(suite, audit, components.queries, digests))
-        if arrays is None:
-            raise SystemExit(f"{path}: draws of {audit.name} are missing; finish the run first.")
-        found[audit.extractor] = arrays["data"].reshape(-1, suite.draws, 3, 28, 28)
-    return found
+def draws_of(galleries: list[Gallery]) -> dict[str, np.ndarray]:
+    """Extractor (or "unguided") -> draws (q, k, 3, 28, 28), in the order of the README."""
+    found = {gallery.audit.split("/")[0]: gallery.draws for gallery in galleries}
+    ordered = {name: found[name] for name in ORDER if name in found}
+    return ordered | {"unguided": galleries[0].unguided}
 
 
 def tile(images: list[np.ndarray], gap: int, axis: int) -> np.ndarray:
@@ -57,12 +46,13 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--out", type=Path, default=Path("docs/img/fibers.png"))
     arguments = parser.parse_args()
-    catalogue = Catalogue.load()
-    components = Components(read(str(arguments.run / "suite.toml"), catalogue), catalogue)
-    found = draws_of(components, arguments.run)
+    galleries = load_all(arguments.run / FOLDER)
+    if not galleries:
+        raise SystemExit(f"{arguments.run}: it shows no draws; finish the run first.")
+    queries, found = galleries[0].queries, draws_of(galleries)
     rows = []
     for q in QUERIES:
-        query = enlarged(components.queries.data[q].numpy())
+        query = enlarged(queries[q])
         groups = [tile([enlarged(x) for x in found[name][q][:DRAWS]], GAP, 1) for name in found]
         rows.append(tile([query, *groups], WIDE, 1))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)

@@ -23,22 +23,23 @@ import time
 from pathlib import Path
 
 import torch
-from fiber_audit_color_mnist import priors
 from fiber_audit_color_mnist.colouring import background_of, sample_colours
 from fiber_audit_color_mnist.dataset import ColorMNIST
 from fiber_audit_color_mnist.metrics.colour_dev import deviation
 from fiber_audit_color_mnist.metrics.colour_kl import kl_divergence
 from fiber_audit_color_mnist.metrics.colour_law import SIMULATIONS, counts_of, law
 from fiber_audit_color_mnist.metrics.colour_w1 import wasserstein
-from fiber_audit_color_mnist.metrics.shape_agreement import judged
+from fiber_audit_color_mnist.nets import DigitClassifier
+from fiber_audit_color_mnist.priors import LatentDiffusion, LatentFlow, PixelDiffusion
+from fiber_audit_color_mnist.weights import load
 from torch import Tensor
 from torchvision.utils import save_image
 
-from fiber_audit import Noise, derive_seed, unguided
 from fiber_audit.contracts import Prior
+from fiber_audit.sampling import Noise, derive_seed, unguided
 
 OUT = Path(__file__).parents[1] / "results" / "prior_quality.csv"
-PRIORS = {"latent": priors.latent, "flow": priors.flow, "pixel": priors.pixel}
+PRIORS = {"latent": LatentDiffusion, "flow": LatentFlow, "pixel": PixelDiffusion}
 BATCH = 250
 
 
@@ -53,9 +54,12 @@ def drawn(prior: Prior, steps: int, n: int, eta: float) -> Tensor:
     return torch.cat(parts)
 
 
+@torch.no_grad()
 def top1(x: Tensor) -> float:
     """Mean probability of the judge's likeliest digit."""
-    return judged(x, BATCH).double().softmax(-1).amax(-1).mean().item()
+    judge = load(DigitClassifier, "judge")
+    logits = torch.cat([judge(part) for part in x.split(BATCH)])
+    return logits.double().softmax(-1).amax(-1).mean().item()
 
 
 def floors(n: int) -> tuple[float, float]:

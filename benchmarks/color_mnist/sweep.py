@@ -11,15 +11,15 @@ from __future__ import annotations
 import argparse
 import csv
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 
-from fiber_audit import runner
-from fiber_audit.plugins import Catalogue
-from fiber_audit.suite import Suite, read
+import fiber_audit
+from fiber_audit import Suite
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results"
@@ -99,14 +99,12 @@ def sweep(name: str, description: str) -> pd.DataFrame:
     parser.add_argument("--set", nargs="*", default=[], help="of the suite: path=value")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    catalogue = Catalogue.load()
     settings = [*([f"queries.n={options.queries}"] if options.queries else []), *options.set]
-    suite = read(str(HERE / f"{name}.toml"), catalogue, settings)
+    suite = fiber_audit.load_suite(HERE / f"{name}.toml", settings=settings)
     for prior in options.priors or suite.priors:
         asked = only(suite, prior)
-        where = runner.Options(out=options.runs / f"{name}-{prior}-{asked.digest()[:8]}")
-        done = runner.run(
-            asked, catalogue, where, lambda done, total, what: print(done, total, what, flush=True)
-        )
+        digest = sha256(asked.to_toml().encode()).hexdigest()
+        where = options.runs / f"{name}-{prior}-{digest[:8]}"
+        done = fiber_audit.run(asked, out=where, progress=True)
         written(RESULTS / f"{name}.csv", list(table(asked, done.records)))
     return pd.read_csv(RESULTS / f"{name}.csv")

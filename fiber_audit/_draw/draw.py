@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from ..contracts import Executor
 from ..errors import DiskError
 from .observed import missing
-from .plan import Audit, Drawn, Piece, references, shard
+from .plan import Audit, Drawn, Piece, references
 from .prepare import Prepared
 from .store import Store
 from .work import Outcome, Work
@@ -43,7 +43,7 @@ def to_do(
     prepared: Prepared, store: Store, share: tuple[int, int] = (0, 1)
 ) -> tuple[list[Piece], list[Piece]]:
     """The pieces that are missing: (of references, of audits)."""
-    plan, mine = prepared.plan, shard(prepared.plan.chunks, *share)
+    plan, mine = prepared.plan, prepared.plan.chunks(*share)
     chunks = {audit: missing(store, plan, audit, mine) for audit in plan.looks}
     first: list[Piece] = []
     for reference in references(list(plan.looks)):
@@ -86,7 +86,9 @@ def _lost(piece: Piece, error: Exception) -> Outcome:
 
 def _located(store: Store, pieces: Sequence[Piece]) -> list[Piece]:
     """The pieces with the files that hold some of their units, or of their reference's, already."""
-    drawn = {p.drawn for p in pieces} | {p.drawn.reference for p in pieces if isinstance(p.drawn, Audit)}
+    drawn = {p.drawn for p in pieces} | {
+        p.drawn.reference for p in pieces if isinstance(p.drawn, Audit)
+    }
     files = {each: _files(store, each) for each in drawn}
 
     def located(piece: Piece) -> Piece:

@@ -56,7 +56,9 @@ def read_inputs(dataset: Dataset, store: Store) -> Inputs:
         raise DataError("queries: the dataset is empty; give it at least one input.")
     table = len(dataset.data_shape) == 1
     known = {} if table else {str(k): str(v) for k, v in store.facts(CACHE).items()}
-    stamps = [stamp and f"{ids[i]} {stamp}" for i, stamp in enumerate(map(dataset.stamp, range(len(ids))))]
+    stamps = [
+        stamp and f"{ids[i]} {stamp}" for i, stamp in enumerate(map(dataset.stamp, range(len(ids))))
+    ]
     digests = {i: known[stamp] for i, stamp in enumerate(stamps) if stamp in known}
     moments = _Moments()
     for first, x in _loaded(dataset, [i for i in range(len(ids)) if i not in digests]):

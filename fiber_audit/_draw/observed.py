@@ -16,7 +16,7 @@ from ..contracts import Part
 from ..measuring.scene import Scene
 from ..sampling import rms
 from .plan import Audit, Piece, Plan
-from .rows import Rows
+from .rows import DrawnRows
 from .store import Arrays, Store
 
 HOST, PICTURES, LOOKED, FEATURES = "host", "pictures", "looked", "features"
@@ -34,7 +34,7 @@ def key_of(owner: str, part: Part, name: str) -> str:
 
 
 @torch.no_grad()
-def host_arrays(scene: Scene, piece: Piece, draws: Rows) -> Arrays:
+def host_arrays(scene: Scene, piece: Piece, draws: DrawnRows) -> Arrays:
     """What the host itself observes: losses, costs, what was lost, and the first pictures."""
     block = scene.block("draws")
     assert block is not None
@@ -50,7 +50,11 @@ def host_arrays(scene: Scene, piece: Piece, draws: Rows) -> Arrays:
     }
     arrays = {key_of(HOST, part, name): x.numpy() for (part, name), x in found.items()}
     if piece.queries[0] < SHOWN:
-        shown: dict[Part, Any] = {"draws": draws.data, "unguided": scene.unguided, "queries": scene.queries}
+        shown: dict[Part, Any] = {
+            "draws": draws.data,
+            "unguided": scene.unguided,
+            "queries": scene.queries,
+        }
         arrays |= {key_of(PICTURES, part, "data"): _small(x.cpu()) for part, x in shown.items()}
     return arrays
 
@@ -99,7 +103,7 @@ def missing(
 def collect(store: Store, plan: Plan, audit: Audit, scratch: Path) -> Observed:
     """Read all that was observed of an audit; large arrays are mapped from files in scratch.
 
-    Rows of which something is missing hold zeros: ask `missing` again, for a damaged file is gone
+    DrawnRows of which something is missing hold zeros: ask `missing` again, for a damaged file is gone
     after this.
     """
     wanted = {look.owner for look in plan.looks[audit]} | {HOST, PICTURES}

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from .._suite.identity import digest
 from .._suite.suite import Suite
@@ -128,12 +127,14 @@ class Plan:
         """k, draws of a query."""
         return self.suite.draws
 
-    @cached_property
-    def chunks(self) -> list[tuple[int, ...]]:
-        """Queries that are computed together: as many as fill a batch with their draws."""
+    def chunks(self, index: int = 0, count: int = 1) -> list[tuple[int, ...]]:
+        """Queries that are computed together: as many as fill a batch with their draws.
+
+        Of shard `index` of `count`, which has every count-th query.
+        """
         size = max(1, self.suite.batch_size // self.per_query)
-        q = len(self.ids)
-        return [tuple(range(first, min(first + size, q))) for first in range(0, q, size)]
+        mine = range(index, len(self.ids), count)
+        return [tuple(mine[first : first + size]) for first in range(0, len(mine), size)]
 
     def unit(self, drawn: Drawn, query: int, draw: int) -> str:
         """Id of one draw."""
@@ -163,8 +164,3 @@ class Plan:
 def seeds(suite: Suite, ids: Sequence[str], queries: Sequence[int]) -> list[int]:
     """The noise of all draws of some queries, query-major."""
     return [derive_seed(suite.seed, ids[q], k) for q in queries for k in range(suite.draws)]
-
-
-def shard(chunks: Sequence[tuple[int, ...]], index: int, count: int) -> list[tuple[int, ...]]:
-    """The chunks of shard `index` of `count`: every count-th one."""
-    return list(chunks[index::count])

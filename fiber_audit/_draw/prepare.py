@@ -56,7 +56,10 @@ def prepare(
     blocked = {
         audit: why
         for audit in planned
-        if (why := broken.get(f"extractors.{audit.extractor}") or broken.get(f"priors.{audit.prior}"))
+        if (
+            why := broken.get(f"extractors.{audit.extractor}")
+            or broken.get(f"priors.{audit.prior}")
+        )
     }
     open_to = [audit for audit in planned if audit not in blocked]
     _check_steps(components, open_to)
@@ -178,5 +181,3 @@ def features_owner(identity: Identity, part: str, name: str, audit: Audit) -> st
     suite = identity.components.suite
     data = identity.of("dataset", suite.queries).values() if part == FRESH else ()
     return digest("features", part, eye, suite.draws, suite.seed, *data)
-
-

@@ -26,7 +26,7 @@ Precision = Literal["float32", "uint8", "none"]
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class DrawnRows:
     """Draws as they are scored: data (n, ...) float32 at the precision kept, finite (n,).
 
     cost and diagnostics: name -> (n,).
@@ -38,7 +38,7 @@ class Rows:
     diagnostics: dict[str, Tensor]
 
 
-def drawn_rows(components: Components, store: Store, piece: Piece) -> Rows:
+def drawn_rows(components: Components, store: Store, piece: Piece) -> DrawnRows:
     """All draws of a piece, in its order. What a damaged file held is drawn again."""
     known = store.load(piece.found, piece.units)
     missing = [i for i, unit in enumerate(piece.units) if unit not in known]
@@ -53,24 +53,26 @@ def drawn_rows(components: Components, store: Store, piece: Piece) -> Rows:
     return _rows(known, piece.units)
 
 
-def _rows(known: dict[str, tuple[Arrays, int]], units: Sequence[str]) -> Rows:
+def _rows(known: dict[str, tuple[Arrays, int]], units: Sequence[str]) -> DrawnRows:
     names = set.intersection(*[set(known[unit][0]) for unit in units]) - {"id"}
     stacked = {
         name: torch.from_numpy(np.stack([known[u][0][name][known[u][1]] for u in units]))
         for name in sorted(names)
     }
     data = stacked["data"]
-    return Rows(
+    return DrawnRows(
         data.float() / 255 if data.dtype == torch.uint8 else data,
         stacked["finite"],
         {name: stacked[f"cost.{name}"] for name in COSTS},
-        {n.removeprefix("diagnostic."): x for n, x in stacked.items() if n.startswith("diagnostic.")},
+        {
+            n.removeprefix("diagnostic."): x
+            for n, x in stacked.items()
+            if n.startswith("diagnostic.")
+        },
     )
 
 
-def _draw(
-    components: Components, piece: Piece, missing: Sequence[int], kept: Precision
-) -> Arrays:
+def _draw(components: Components, piece: Piece, missing: Sequence[int], kept: Precision) -> Arrays:
     """Draw some rows of a piece, a batch at a time -> arrays as they are stored."""
     problem, suite = _problem(components, piece), components.suite
     noise = seeds(suite, components.dataset.ids, piece.queries)

@@ -1,10 +1,10 @@
 """The run directory: atomic files, so that a run can stop at any moment and go on later.
 
-    suite.toml  identity.json  environment.json  log.jsonl      what was asked, by what, and what went wrong
-    units/      one file per block of draws                     every array has one row per draw
-    observed/   one file per block, of what metrics saw of it   every array has rows for some queries
-    gallery/  exhibits.json                                     what the page shows
-    records.csv  records.parquet  verdicts.json  report.html    the result
+suite.toml  identity.json  environment.json  log.jsonl      what was asked, by what, and what went wrong
+units/      one file per block of draws                     every array has one row per draw
+observed/   one file per block, of what metrics saw of it   every array has rows for some queries
+gallery/  exhibits.json                                     what the page shows
+records.csv  records.parquet  verdicts.json  report.html    the result
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from zipfile import BadZipFile
-from zlib import error as ZlibError
 
 import numpy as np
 
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, "NDArray[Any]"]
 Kind = Literal["units", "observed"]
-DAMAGED = (OSError, ValueError, KeyError, EOFError, BadZipFile, ZlibError, NotImplementedError)
-"""What reading a damaged file of arrays raises."""
 
 
 @dataclass(frozen=True)
@@ -72,36 +68,39 @@ class Store:
         """The files of an audit, in a fixed order; some may belong to another of a like name."""
         return sorted((self.path / kind).glob(f"{slug(drawn)}-{'[0-9a-f]' * 16}.npz"))
 
-    def index(self, kind: Kind, drawn: Drawn, key: str) -> Iterator[tuple[Path, list[str], list[str]]]:
+    def index(
+        self, kind: Kind, drawn: Drawn, key: str
+    ) -> Iterator[tuple[Path, list[str], list[str]]]:
         """(file, its row ids, its array names) of every readable file; damaged ones are removed."""
         for path in self.files(kind, drawn):
-            read = self.arrays(path, (key,))
-            if read is not None:
-                with np.load(path, allow_pickle=False) as archive:
-                    yield path, [str(i) for i in read[key]], list(archive.files)
+            found = self._read(path, (key,))
+            if found is not None:
+                arrays, names = found
+                yield path, [str(i) for i in arrays[key]], names
 
     def arrays(self, path: Path, names: Iterable[str] | None = None) -> Arrays | None:
         """Arrays of one file, all or the named ones; None if it is damaged, and then it is gone.
 
         A zip checks every array it gives against a checksum, so a flipped bit is found here.
         """
+        found = self._read(path, names)
+        return None if found is None else found[0]
+
+    def _read(self, path: Path, wanted: Iterable[str] | None) -> tuple[Arrays, list[str]] | None:
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                found = {name: archive[name] for name in names or archive.files}
-            lengths = {len(a) for a in found.values() if a.ndim}
-            if len(lengths) > 1 and names is None and path.parent.name == "units":
-                raise ValueError("rows of different number")
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                names = list(archive.files)
+                return {name: archive[name] for name in wanted or names}, names
         except FileNotFoundError:
             return None
-        except DAMAGED as error:
+        except Exception as error:  # what is damaged may raise anything
             self.discard(path, f"{type(error).__name__}: {error}")
             return None
-        return found
 
     def discard(self, path: Path, why: str) -> None:
         """Remove a damaged file and say so: its draws are computed again."""
         message = f"{path.name} is damaged and is computed again ({why})"
-        self.log("damaged", {"file": str(path.relative_to(self.path)), "message": message})
+        self.log("damaged", {"file": path.name, "message": message})
         try:
             path.unlink(missing_ok=True)
         except OSError as error:

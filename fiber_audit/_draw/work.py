@@ -21,7 +21,7 @@ from ..errors import DiskError, FiberAuditError, UsageError, WeightsError
 from ..measuring.scene import Scene, observe, whole
 from .observed import FEATURES, LOOKED, host_arrays, key_of
 from .plan import Look, Piece, Reference
-from .rows import Rows, drawn_rows
+from .rows import DrawnRows, drawn_rows
 from .store import Arrays, Store
 
 
@@ -91,7 +91,10 @@ class Work:
         return [self.components.component(kind, use) for kind, use in uses]
 
     def _compute(self, piece: Piece) -> Outcome:
-        components, store = self.components or _components(self.suite_json, self.loaded), Store(self.run)
+        components, store = (
+            self.components or _components(self.suite_json, self.loaded),
+            Store(self.run),
+        )
         if isinstance(piece.drawn, Reference):
             drawn_rows(components, store, piece)
             return Outcome(piece.drawn.name, len(piece.units))
@@ -109,12 +112,16 @@ class Work:
                 raise
             except (Exception, SystemExit) as error:  # one metric pays for it
                 named = components.suite.metrics[look.metric].use if look.metric is not None else ""
-                told = str(error) if isinstance(error, FiberAuditError) else f"{type(error).__name__}: {error}"
+                told = (
+                    str(error)
+                    if isinstance(error, FiberAuditError)
+                    else f"{type(error).__name__}: {error}"
+                )
                 blind[look.owner] = ("error", f"{named}: {told}" if named else told)
         store.save("observed", piece, arrays)
         return Outcome(piece.drawn.name, len(piece.units), blind=blind)
 
-    def _scene(self, components: Components, piece: Piece, draws: Rows, free: Rows) -> Scene:
+    def _scene(self, components: Components, piece: Piece, draws: DrawnRows, free: DrawnRows) -> Scene:
         assert not isinstance(piece.drawn, Reference)
         suite, dataset = components.suite, components.dataset
         queries = dataset.load(piece.queries).to(suite.device)

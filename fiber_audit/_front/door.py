@@ -131,9 +131,7 @@ def _resolved(
     return read(str(suite), catalogue, settings)
 
 
-def _finished(
-    suite: Suite, catalogue: Catalogue, options: _run.Options, progress: bool
-) -> Result:
+def _finished(suite: Suite, catalogue: Catalogue, options: _run.Options, progress: bool) -> Result:
     if not progress:
         return Result(_run.run(suite, catalogue, options))
     from ..commands.progress import Bar
@@ -142,9 +140,7 @@ def _finished(
         return Result(_run.run(suite, catalogue, options, bar))
 
 
-def _queries(
-    catalogue: Catalogue, given: object, labels: object, n: int | None
-) -> dict[str, Any]:
+def _queries(catalogue: Catalogue, given: object, labels: object, n: int | None) -> dict[str, Any]:
     if isinstance(given, str | Mapping):
         table = {"use": given} if isinstance(given, str) else dict(given)
         return table | ({} if n is None else {"n": n})

@@ -68,7 +68,9 @@ class Result:
 
         chosen = audit or next(iter(self._galleries), "")
         if chosen not in self._galleries:
-            raise UsageError(f"audit {chosen!r}: no pictures. {suggestion(chosen, self._galleries)}")
+            raise UsageError(
+                f"audit {chosen!r}: no pictures. {suggestion(chosen, self._galleries)}"
+            )
         return draws_of(self._galleries[chosen], queries)
 
     @cached_property

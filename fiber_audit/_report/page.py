@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,7 @@ def render(sources: Sources) -> str:
     )
 
 
+@cache
 def _jinja() -> Environment:
     """Every expression of the template is plain text, then escaped; only plots are HTML."""
     from jinja2 import Environment, PackageLoader, StrictUndefined

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from .. import records as table
 from .._judge import written
-from .._score import gallery
+from .._score import exhibits, gallery
 from .._suite.condition import LOST
 from ..contracts import Table
 from ..errors import DataError
 from ..files import read_text
 from ..records.saved import DIGEST
-from . import exhibits
 
 if TYPE_CHECKING:
     import pandas as pd

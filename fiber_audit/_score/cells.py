@@ -137,7 +137,9 @@ class _Audit:
         """Rows as `Observations` has them."""
         if part not in MANY:
             return rows
-        return laid_out(rows, self.prepared.plan.per_query, self.lost if part == "draws" else self.gone)
+        return laid_out(
+            rows, self.prepared.plan.per_query, self.lost if part == "draws" else self.gone
+        )
 
 
 def _cell(scene: _Audit, index: int, cost: Mapping[str, float]) -> Cell:
@@ -155,7 +157,9 @@ def _cell(scene: _Audit, index: int, cost: Mapping[str, float]) -> Cell:
     except WeightsError as error:
         return Cell(audit, index, (), "skipped", str(error), cost)
     except (Exception, SystemExit) as error:  # plugins may raise anything; one cell pays for it
-        told = str(error) if isinstance(error, FiberAuditError) else f"{type(error).__name__}: {error}"
+        told = (
+            str(error) if isinstance(error, FiberAuditError) else f"{type(error).__name__}: {error}"
+        )
         return Cell(audit, index, (), "error", f"{name}: {told}", cost)
     return Cell(audit, index, found, cost=cost)
 

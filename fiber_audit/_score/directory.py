@@ -13,7 +13,7 @@ from .._draw.store import Store
 from .._suite.identity import digest
 from .._suite.suite import Suite
 from ..errors import UsageError
-from .._report import exhibits
+from . import exhibits
 from .cells import Scored
 from .gallery import FOLDER, save
 from .provenance import environment

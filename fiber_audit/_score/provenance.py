@@ -40,7 +40,6 @@ def environment(catalogue: Catalogue, suite: str) -> dict[str, Any]:
     }
 
 
-
 def git_state() -> tuple[str, bool | None]:
     """(commit, whether tracked files differ) of the working directory; ("", None) if none."""
     try:

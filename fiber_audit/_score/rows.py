@@ -10,12 +10,10 @@ import torch
 from .. import __version__
 from .._draw.plan import Audit
 from .._draw.prepare import Prepared
+from .._suite.condition import LOST
 from .._suite.identity import digest
 from ..records import SCHEMA_VERSION
 from .cells import Cell, Scored
-
-LOST = "draws_lost"
-"""The metric that the host itself writes: how many draws of an audit left the finite numbers."""
 
 
 def rows_of(
@@ -73,7 +71,9 @@ def _cell_rows(
     }
     if not cell.statistics:
         yield row
-    lost = f"over the {scored.drawn - (scored.lost or 0)} of {scored.drawn} draws that were not lost"
+    lost = (
+        f"over the {scored.drawn - (scored.lost or 0)} of {scored.drawn} draws that were not lost"
+    )
     for s in cell.statistics:
         told = s.message or (lost if scored.lost and s.query is None else None)
         yield row | {

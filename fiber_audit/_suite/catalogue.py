@@ -106,7 +106,9 @@ class Catalogue:
     def add(self, kind: str, name: str, factory: Callable[[], object]) -> Component:
         """Offer an object of this process, as `here/name`; a later one of that name replaces it."""
         made = Component(kind, name, "here", "", "", factory, None)
-        self.components = [c for c in self.components if (c.kind, c.qualified) != (kind, made.qualified)]
+        self.components = [
+            c for c in self.components if (c.kind, c.qualified) != (kind, made.qualified)
+        ]
         self.components.append(made)
         return made
 

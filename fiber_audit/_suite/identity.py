@@ -109,7 +109,9 @@ class Identity:
         return (
             found
             | {"target": suite.target}
-            | _prefixed(f"extractors.{extractor}", self.of("extractor", suite.extractors[extractor]))
+            | _prefixed(
+                f"extractors.{extractor}", self.of("extractor", suite.extractors[extractor])
+            )
             | _prefixed(f"samplers.{sampler}", self.of("sampler", suite.samplers[sampler]))
         )
 

@@ -97,13 +97,14 @@ def parse(table: Mapping[str, Any], catalogue: Catalogue) -> Suite:
     """A table as read from TOML -> Suite; SuiteError lists every problem."""
     shaped = _shaped(table)
     problems = list(_too_large(shaped, ""))
+    if problems:
+        raise SuiteError(problems)
     suite: Suite | None = None
-    if not problems:
-        try:
-            suite = Suite.model_validate(shaped)
-        except ValidationError as error:
-            told = (_sentence(e, shaped) for e in error.errors() if e["loc"][:1] != ("conditions",))
-            problems += dict.fromkeys(told)
+    try:
+        suite = Suite.model_validate(shaped)
+    except ValidationError as error:
+        told = (_sentence(e, shaped) for e in error.errors() if e["loc"][:1] != ("conditions",))
+        problems += dict.fromkeys(told)
     for where, kind, use in _uses(shaped):
         problems += _problems_of(catalogue, where, kind, use)
     problems += _unmatched(shaped)
@@ -111,8 +112,10 @@ def parse(table: Mapping[str, Any], catalogue: Catalogue) -> Suite:
     offered = {_bare(catalogue, name) for name in metrics}
     for i, each in enumerate(_list(shaped.get("conditions"))):
         path = f"conditions[{i}]"
-        problems += wrong if (wrong := condition.sentences(each, path)) else condition.unmatched(
-            condition.Condition(**each), offered, path
+        problems += (
+            wrong
+            if (wrong := condition.sentences(each, path))
+            else condition.unmatched(condition.Condition(**each), offered, path)
         )
     if problems or suite is None:
         raise SuiteError(list(dict.fromkeys(problems)))
@@ -137,10 +140,16 @@ def _shaped(table: Mapping[str, Any]) -> dict[str, Any]:
 
 def _uses(table: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """(path, kind, table) of every component that is named well enough to be looked up."""
-    found = [("queries", "dataset", table.get("queries")), ("executor", "executor", table.get("executor"))]
+    found = [
+        ("queries", "dataset", table.get("queries")),
+        ("executor", "executor", table.get("executor")),
+    ]
     for group, kind in GROUPS.items():
         tables = table.get(group)
-        found += [(f"{group}.{k}", kind, use) for k, use in (tables if isinstance(tables, dict) else {}).items()]
+        found += [
+            (f"{group}.{k}", kind, use)
+            for k, use in (tables if isinstance(tables, dict) else {}).items()
+        ]
     found += [(f"metrics[{i}]", "metric", use) for i, use in enumerate(_list(table.get("metrics")))]
     for where, kind, use in found:
         if isinstance(use, dict) and isinstance(use.get("use"), str):

@@ -16,8 +16,6 @@ from ..schedule import FlowSchedule
 from .gaussian import LinearExtractor
 
 QUERIES, DRAWS, CLASSES = 6, 3, 2
-MANY: tuple[Part, ...] = ("draws", "unguided")
-"""Parts with k rows a query."""
 
 
 class Rows(Dataset):
@@ -89,16 +87,23 @@ def image_audit() -> Scene:
 def seen_in(
     metric: Metric, scene: Scene, lost: Sequence[int] = (), extractor: str = "phi"
 ) -> Observations:
-    """What a metric is given to summarise of one scene; lost are rows of draws to take away."""
+    """What a metric is given to summarise of one scene; lost are rows of draws to take away.
+
+    Rows that `scene.unguided_finite` marks are taken from the prior's own draws.
+    """
     assert scene.draws is not None
     q = len(scene.ids)
     k = len(scene.draws) // q
     gone = np.zeros((q, k), dtype=bool)
     gone.reshape(-1)[list(lost)] = True
 
+    absent: dict[Part, NDArray[np.bool_] | None] = {"draws": gone, "unguided": None}
+    if scene.unguided_finite is not None:
+        absent["unguided"] = ~scene.unguided_finite.cpu().numpy().reshape(q, k)
+
     def arranged(part: Part, array: Tensor) -> NDArray[np.generic]:
         rows = array.numpy()
-        return laid_out(rows, k, gone if part == "draws" else None) if part in MANY else rows
+        return laid_out(rows, k, absent[part]) if part in absent else rows
 
     wanted = [(part, name) for part, names in metric.needs.whole.items() for name in names]
     features = whole([*wanted, ("queries", "")], scene)

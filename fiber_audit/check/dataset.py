@@ -20,7 +20,7 @@ DRAWN = 3
 
 
 @dataclass(frozen=True)
-class Subject:
+class DatasetTrial:
     """A dataset and some of its items: the first, the last, and others between them."""
 
     dataset: Dataset
@@ -41,7 +41,7 @@ def check_dataset(dataset: Dataset) -> list[Violation]:
     try:
         count = len(dataset)
         indices = [round(i) for i in torch.linspace(0, count - 1, min(count, SOME)).tolist()]
-        subject = Subject(dataset, tuple(indices))
+        subject = DatasetTrial(dataset, tuple(indices))
         _ = subject.rows
     except FAULTS as error:  # whatever it is, the rest cannot be tried
         message = f"len() and load() of some of its items raised {told(error)}."
@@ -52,7 +52,7 @@ def check_dataset(dataset: Dataset) -> list[Violation]:
     return violations(CHECKS, subject)
 
 
-def _ids(s: Subject) -> str | None:
+def _ids(s: DatasetTrial) -> str | None:
     ids, count = list(s.dataset.ids), len(s.dataset)
     other = next((name for name in ids if not isinstance(name, str) or not name), None)
     if other is not None:
@@ -65,12 +65,12 @@ def _ids(s: Subject) -> str | None:
     return None
 
 
-def _rows(s: Subject) -> str | None:
+def _rows(s: DatasetTrial) -> str | None:
     ids = [list(s.dataset.ids)[i] for i in s.indices]
     return queries_problems(s.rows, ids, s.indices[0], s.dataset.data_shape)
 
 
-def _any_order(s: Subject) -> str | None:
+def _any_order(s: DatasetTrial) -> str | None:
     places = list(range(len(s.indices)))
     for chosen in (places[::-1], places[1::2] + places[::2], places[-1:], [0, 0]):
         found = s.load([s.indices[place] for place in chosen])
@@ -82,7 +82,7 @@ def _any_order(s: Subject) -> str | None:
     return None
 
 
-def _stable(s: Subject) -> str | None:
+def _stable(s: DatasetTrial) -> str | None:
     ids = list(s.dataset.ids)
     with watched() as used:
         again = s.load(s.indices)
@@ -96,7 +96,7 @@ def _stable(s: Subject) -> str | None:
     return None
 
 
-def _labels(s: Subject) -> str | None:
+def _labels(s: DatasetTrial) -> str | None:
     labels = s.dataset.labels
     if labels is None:
         return None
@@ -108,7 +108,7 @@ def _labels(s: Subject) -> str | None:
     return None
 
 
-def _stamp(s: Subject) -> str | None:
+def _stamp(s: DatasetTrial) -> str | None:
     for index in (s.indices[0], s.indices[-1]):
         first, second = s.dataset.stamp(index), s.dataset.stamp(index)
         if not isinstance(first, str):
@@ -118,7 +118,7 @@ def _stamp(s: Subject) -> str | None:
     return None
 
 
-def _reference(s: Subject) -> str | None:
+def _reference(s: DatasetTrial) -> str | None:
     drawn = [s.dataset.reference(DRAWN, _generator(seed)) for seed in (0, 0, 1)]
     first, again, other = drawn
     if first is None or again is None or other is None:
@@ -138,7 +138,7 @@ def _generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-CHECKS: Checks[Subject] = {
+CHECKS: Checks[DatasetTrial] = {
     "ids": _ids,
     "rows": _rows,
     "any-order": _any_order,

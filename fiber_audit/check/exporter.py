@@ -8,36 +8,43 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ..contracts import Exporter
-from ..records import frame, to_csv
+from ..records import SCHEMA_VERSION, frame, write
 from .violation import Violation, told
 
 if TYPE_CHECKING:
     import pandas as pd
 
+AUDITS = ("phi/prior/sampler", "resnet-18/prior/sampler", "resnet_18/prior/sampler", "形/色/ñ")
+"""Names of which formats with fewer letters make one."""
+HOSTILE = '=1+1 | <b>"[x](y)"</b> & ]]> `$`\nsecond line \x1b[31m\x00 \udcff'
+"""A message with what spreadsheets run, markup, and what no format holds."""
+
 
 def example_records() -> pd.DataFrame:
-    """The records of a tiny run: a value with an interval, one without, one missing."""
-    common = {
+    """The records of a tiny run: values with an interval and without, by two views, and none."""
+    run = {
+        "schema_version": SCHEMA_VERSION,
         "run_id": "example-0123456789",
         "started_at": "2026-01-02T03:04:05Z",
-        "suite": "example",
-        "audit": "phi/prior/sampler",
-        "extractor": "phi",
-        "prior": "prior",
-        "sampler": "sampler",
-        "metric": "fiber_loss_rms",
-        "axis": "fidelity",
-        "better": "lower",
+        "suite": "-example, <1>",
         "git_sha": "0" * 40,
+        "config_hash": "0123456789abcdef",
     }
-    interval = {"stderr": 0.01, "ci_low": 0.08, "ci_high": 0.12}
-    return frame(
-        [
-            {**common, "statistic": "mean", "value": 0.1, "n": 8, "status": "ok", **interval},
-            {**common, "statistic": "random_pairs", "value": 1 / 3, "n": 8, "status": "ok"},
-            {**common, "statistic": "floor", "status": "skipped", "message": "too few draws"},
+    metric = {"metric": "fiber_loss_rms", "axis": "fidelity", "better": "lower", "unit": 'a"b\\c'}
+    rows = []
+    for audit in AUDITS:
+        parts = dict(zip(("extractor", "prior", "sampler"), audit.split("/"), strict=True))
+        cell = {**run, **metric, **parts, "audit": audit, "n": 8, "status": "ok"}
+        interval = {"stderr": 0.01, "ci_low": 0.08, "ci_high": 0.12}
+        rows += [
+            {**cell, "statistic": "mean", "value": 0.1, **interval},
+            {**cell, "statistic": "mean", "value": 0.2, "seen_by": "=clip@2"},
+            {**cell, "statistic": "mean", "value": 0.3, "query": "NA"},
+            {**cell, "statistic": "random_pairs", "value": 1 / 3},
+            {**cell, "statistic": "floor", "status": "skipped", "message": "too few draws"},
+            {**cell, "statistic": None, "status": "error", "message": HOSTILE},
         ]
-    )
+    return frame(rows)
 
 
 def check_exporter(exporter: Exporter) -> list[Violation]:
@@ -51,8 +58,7 @@ def check_exporter(exporter: Exporter) -> list[Violation]:
     before = records.copy(deep=True)
     with TemporaryDirectory() as folder:
         run, out = Path(folder) / "run", Path(folder) / "out"
-        run.mkdir()
-        (run / "records.csv").write_text(to_csv(records), encoding="utf-8")
+        write(records, run)
         try:
             written = list(exporter.export(records, run, out))
         except Exception as error:  # whatever it is, the rest cannot be tried

@@ -22,7 +22,7 @@ ANY_SHAPE = (3, 64, 64)
 
 
 @dataclass
-class Subject(Trial):
+class ExtractorTrial(Trial):
     """Calls of an extractor, and where known a way to make it again."""
 
     again: Callable[[], Extractor] | None = None
@@ -44,7 +44,7 @@ def check_extractor(
         return [Violation("network", message)]
     shape = extractor.input_shape or ANY_SHAPE
     noise = torch.rand((4, *shape), generator=torch.Generator().manual_seed(0))
-    subject = Subject(extractor, noise if example is None else example, again=again)
+    subject = ExtractorTrial(extractor, noise if example is None else example, again=again)
     static = violations(STATIC, subject)
     if any(violation.name == "eval-mode" for violation in static):
         return static  # a call would change its running statistics
@@ -90,7 +90,7 @@ def _counted(t: Trial) -> str | None:
         return network.counted(t.network, lambda: t.call(t.x), "features()")
 
 
-def _digest_stable(s: Subject) -> str | None:
+def _digest_stable(s: ExtractorTrial) -> str | None:
     learned, declared = network.state(s.network), s.extractor.weights_sha256
     with torch.no_grad():
         features = s.call(s.x)
@@ -140,12 +140,12 @@ def _memory(t: Trial) -> str | None:
     return None
 
 
-STATIC: Checks[Subject] = {
+STATIC: Checks[ExtractorTrial] = {
     "eval-mode": lambda t: network.eval_mode(t.network),
     "frozen": lambda t: network.frozen(t.network),
     "digest": lambda t: network.digest(t.network, t.extractor.weights_sha256),
 }
-DYNAMIC: Checks[Subject] = {
+DYNAMIC: Checks[ExtractorTrial] = {
     "range": _range,
     "counted": _counted,
     "digest-stable": _digest_stable,

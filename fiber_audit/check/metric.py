@@ -23,7 +23,7 @@ CLOSE = 1e-4
 
 
 @dataclass(frozen=True)
-class Subject:
+class MetricTrial:
     """A metric, an audit, and what both halves made of it."""
 
     metric: Metric
@@ -50,7 +50,7 @@ def check_metric(metric: Metric, scene: Scene | None = None) -> list[Violation]:
         except FAULTS as error:  # whatever it is, the rest cannot be tried
             errors.append(told(error))
         else:
-            return violations(CHECKS, Subject(metric, audit, seen, found, tuple(used)))
+            return violations(CHECKS, MetricTrial(metric, audit, seen, found, tuple(used)))
     raised = " and for images ".join(dict.fromkeys(errors))
     return [Violation("call", f"measuring a tiny audit raised {raised}.")]
 
@@ -72,7 +72,7 @@ def _needs(metric: Metric) -> str | None:
     return None
 
 
-def _in_blocks(s: Subject) -> str | None:
+def _in_blocks(s: MetricTrial) -> str | None:
     """What is observed of a query may not depend on which others are in the block."""
     q = len(s.scene.ids)
     together = _observed(s.metric, s.scene)
@@ -112,14 +112,14 @@ def _part(scene: Scene, some: slice) -> Scene:
     )  # fmt: skip
 
 
-def _no_nan(s: Subject) -> str | None:
+def _no_nan(s: MetricTrial) -> str | None:
     for (part, name), rows in s.seen.observed.items():
         if np.issubdtype(rows.dtype, np.floating) and np.isnan(rows).any():
             return f"observe() gives NaN in {name!r} of {part}; NaN is for draws that were lost."
     return None
 
 
-def _lost(s: Subject) -> str | None:
+def _lost(s: MetricTrial) -> str | None:
     """One draw lost, and all draws of one query lost."""
     k = s.seen.per_query
     for what, rows in (("one draw", range(1)), ("all draws of one query", range(k))):
@@ -134,7 +134,7 @@ def _lost(s: Subject) -> str | None:
     return None
 
 
-def _suspicious(s: Subject) -> str | None:
+def _suspicious(s: MetricTrial) -> str | None:
     return _suspected(s.metric, s.seen)
 
 
@@ -148,12 +148,12 @@ def _suspected(metric: Metric, seen: Observations) -> str | None:
     return None
 
 
-def _queries(s: Subject) -> str | None:
+def _queries(s: MetricTrial) -> str | None:
     unknown = {m.query for m in s.found if m.query is not None} - {*s.seen.ids}
     return f"query {min(unknown)!r} is not one of the queries' ids." if unknown else None
 
 
-def _deterministic(s: Subject) -> str | None:
+def _deterministic(s: MetricTrial) -> str | None:
     if s.used:
         return (
             f"it draws or seeds the global random numbers of {', '.join(s.used)}; draw from "
@@ -165,7 +165,7 @@ def _deterministic(s: Subject) -> str | None:
 
 
 DECLARED: Checks[Metric] = {"declares": _declares, "needs": _needs}
-CHECKS: Checks[Subject] = {
+CHECKS: Checks[MetricTrial] = {
     "headline": lambda s: statistics.headline(s.found),
     "unique": lambda s: statistics.unique(s.found),
     "finite": lambda s: statistics.finite(s.found),

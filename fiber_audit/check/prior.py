@@ -19,7 +19,7 @@ CONSISTENT = 1e-3
 
 
 @dataclass(frozen=True)
-class Subject:
+class PriorTrial:
     """A prior and noisy states (n, *state_shape)."""
 
     prior: Prior
@@ -37,7 +37,7 @@ def check_prior(prior: Prior) -> list[Violation]:
         message = "network is not a torch.nn.Module; set self.network to the generative model."
         return [Violation("network", message)]
     generator = torch.Generator().manual_seed(0)
-    subject = Subject(prior, torch.randn((4, *prior.state_shape), generator=generator))
+    subject = PriorTrial(prior, torch.randn((4, *prior.state_shape), generator=generator))
     try:
         with torch.no_grad():
             subject.predict()
@@ -54,7 +54,7 @@ def round_trip(prior: Prior, data: Tensor) -> float:
         return float(rms((prior.decode(prior.encode(data)) - data).flatten().double()))
 
 
-def _schedule(s: Subject) -> str | None:
+def _schedule(s: PriorTrial) -> str | None:
     schedule = s.prior.schedule
     t = torch.linspace(0, 1, 101, dtype=torch.float64)
     alpha, sigma = schedule.alpha(t), schedule.sigma(t)
@@ -68,7 +68,7 @@ def _schedule(s: Subject) -> str | None:
     return None
 
 
-def _shape(s: Subject) -> str | None:
+def _shape(s: PriorTrial) -> str | None:
     wanted = tuple(s.x_t.shape)
     for name, found in s.predict()._asdict().items():
         if tuple(found.shape) != wanted:
@@ -76,7 +76,7 @@ def _shape(s: Subject) -> str | None:
     return None
 
 
-def _consistent(s: Subject) -> str | None:
+def _consistent(s: PriorTrial) -> str | None:
     for t in TIMES:
         with torch.no_grad():
             x0, eps = s.predict(t=t)
@@ -91,7 +91,7 @@ def _consistent(s: Subject) -> str | None:
     return None
 
 
-def _finite(s: Subject) -> str | None:
+def _finite(s: PriorTrial) -> str | None:
     for t in TIMES:
         with torch.no_grad():
             if not all(part.isfinite().all() for part in s.predict(t=t)):
@@ -99,7 +99,7 @@ def _finite(s: Subject) -> str | None:
     return None
 
 
-def _differentiable(s: Subject) -> str | None:
+def _differentiable(s: PriorTrial) -> str | None:
     leaf = s.x_t.clone().requires_grad_(True)
     x0 = s.predict(leaf).x0
     if not x0.requires_grad or not _gradient(x0, leaf).any():
@@ -111,22 +111,22 @@ def _gradient(values: Tensor, leaf: Tensor) -> Tensor:
     return torch.autograd.grad(network.projected(values).sum(), leaf)[0]
 
 
-def _per_sample(s: Subject) -> str | None:
+def _per_sample(s: PriorTrial) -> str | None:
     tolerance = network.rounding(s.prior.network, s.x_t)
     return network.coupling(lambda x: s.predict(x).x0, s.x_t, tolerance)
 
 
-def _deterministic(s: Subject) -> str | None:
+def _deterministic(s: PriorTrial) -> str | None:
     with torch.no_grad():
         first, second = s.predict().x0, s.predict().x0
     return None if torch.equal(first, second) else "two calls of predict() differ; draw no noise."
 
 
-def _counted(s: Subject) -> str | None:
+def _counted(s: PriorTrial) -> str | None:
     return network.counted(s.prior.network, s.predict, "predict()")
 
 
-def _decode(s: Subject) -> str | None:
+def _decode(s: PriorTrial) -> str | None:
     leaf = s.x_t.clone().requires_grad_(True)
     data = s.prior.decode(leaf)
     if not data.requires_grad or not _gradient(data, leaf).any():
@@ -138,7 +138,7 @@ def _decode(s: Subject) -> str | None:
     return None
 
 
-def _round_trip(s: Subject) -> str | None:
+def _round_trip(s: PriorTrial) -> str | None:
     with torch.no_grad():
         data = s.prior.decode(s.x_t)
     gap = round_trip(s.prior, data) / float(rms(data.flatten().double()) + 1e-12)
@@ -147,7 +147,7 @@ def _round_trip(s: Subject) -> str | None:
     return None
 
 
-def _ranges(s: Subject) -> str | None:
+def _ranges(s: PriorTrial) -> str | None:
     for name in ("clip", "data_range"):
         ends = getattr(s.prior, name)
         if ends is not None and not ends[0] < ends[1]:
@@ -155,14 +155,14 @@ def _ranges(s: Subject) -> str | None:
     return None
 
 
-STATIC: Checks[Subject] = {
+STATIC: Checks[PriorTrial] = {
     "eval-mode": lambda s: network.eval_mode(s.prior.network),
     "frozen": lambda s: network.frozen(s.prior.network),
     "digest": lambda s: network.digest(s.prior.network, s.prior.weights_sha256),
     "ranges": _ranges,
     "schedule": _schedule,
 }
-DYNAMIC: Checks[Subject] = {
+DYNAMIC: Checks[PriorTrial] = {
     "shape": _shape,
     "finite": _finite,
     "consistent": _consistent,

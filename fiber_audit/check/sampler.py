@@ -23,7 +23,7 @@ SCHEDULES: tuple[Literal["vp", "flow"], ...] = ("vp", "flow")
 
 
 @dataclass(frozen=True)
-class Subject:
+class SamplerTrial:
     """A sampler, a problem of ROWS rows, and the draws of seeds 0, 1, ..."""
 
     sampler: Sampler
@@ -62,24 +62,24 @@ def check_sampler(sampler: Sampler) -> list[Violation]:
         if wrong:  # such draws cannot be compared
             found.setdefault("shape", Violation("shape", wrong))
             continue
-        for violation in violations(CHECKS, Subject(sampler, problem, draws)):
+        for violation in violations(CHECKS, SamplerTrial(sampler, problem, draws)):
             found.setdefault(violation.name, violation)
     return list(found.values())
 
 
-def _finite(s: Subject) -> str | None:
+def _finite(s: SamplerTrial) -> str | None:
     if not s.draws.finite.all():
         return "draws left the finite numbers on a Gaussian; weaken the default guidance."
     return None
 
 
-def _deterministic(s: Subject) -> str | None:
+def _deterministic(s: SamplerTrial) -> str | None:
     if not torch.equal(s.again().data, s.draws.data):
         return "the same seeds give other draws; keep no state between calls of sample()."
     return None
 
 
-def _batch(s: Subject) -> str | None:
+def _batch(s: SamplerTrial) -> str | None:
     alone = s.again(slice(0, 1)).data
     difference = network.apart(alone, s.draws.data[:1])
     if difference > BATCH:
@@ -90,7 +90,7 @@ def _batch(s: Subject) -> str | None:
     return None
 
 
-def _guided(s: Subject) -> str | None:
+def _guided(s: SamplerTrial) -> str | None:
     if not s.sampler.guided:
         return None
     free = finish(s.problem, unguided(s.problem.prior, Noise(range(ROWS))))
@@ -106,7 +106,7 @@ def _guided(s: Subject) -> str | None:
     return None
 
 
-CHECKS: Checks[Subject] = {
+CHECKS: Checks[SamplerTrial] = {
     "finite": _finite,
     "deterministic": _deterministic,
     "batch-independent": _batch,

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from .._suite.catalogue import Catalogue
+from ..hookspecs import GROUP
 
 
 class Kind(StrEnum):
@@ -28,4 +32,10 @@ def new(
     """Write a plugin project that installs and passes its own tests; prints its folder."""
     from ..scaffold import create_project
 
-    typer.echo(create_project(name, kind.value, into))
+    typer.echo(create_project(name, kind.value, into, _taken()))
+
+
+def _taken() -> dict[str, str]:
+    """Names that a new plugin would shadow: name -> what has it."""
+    plugins = {entry.name: f"the plugin {entry.name}" for entry in entry_points(group=GROUP)}
+    return plugins | {c.name: f"the {c.kind} {c.qualified}" for c in Catalogue.load()}

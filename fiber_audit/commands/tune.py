@@ -12,7 +12,7 @@ import tomli_w
 import typer
 
 from ..errors import SuiteError, UnknownName, UsageError
-from .shared import Disable, Extra, Json, Settings, catalogue_of, disabled, say
+from .shared import Disable, Extra, Json, Settings, catalogue_of, say
 
 
 def tune(
@@ -50,6 +50,7 @@ def tune(
     """Find a sampler's strength on a few queries; shows the front and prints a TOML snippet."""
     from .._suite.read import read
 
+    _check_finite(low=low, high=high, goal=goal)
     catalogue = catalogue_of(p, plugin)
     full = read(suite, catalogue, [f"queries.n={queries}", f"draws={draws}", *settings])
     try:
@@ -60,19 +61,21 @@ def tune(
         raise SuiteError([f"SAMPLER = {sampler!r}: {error}"]) from error
 
     from .. import tune as tuning
-    from .._run import Options
 
     chosen = tuning.strength_of(used.qualified, catalogue, option)
     bounds = tuning.bounds_of(used.factory, chosen, low, high)
     narrow = tuning.narrowed(full, sampler, extractor, prior)
+    (key,) = narrow.samplers
     budget = tuning.Budget(
         math.inf if seconds is None else seconds,
         math.inf if evaluations is None else evaluations,
         trials,
     )
-    options = Options(out, disabled=disabled(p), extra=tuple(plugin))
+
+    from .._run import Options  # torch from here on
+
     found = []
-    for trial in tuning.tune(narrow, catalogue, sampler, chosen, bounds, budget, options, goal):
+    for trial in tuning.tune(narrow, catalogue, key, chosen, bounds, budget, Options(out), goal):
         found.append(trial)
         numbers = (
             f"fidelity {trial.fidelity:.4g}, consistency {trial.consistency:.4g}, "
@@ -98,6 +101,12 @@ def tune(
         )
         return
     say("front: " + ", ".join(f"{t.value:.4g}" for t in tuning.front(finite)))
-    tuned = {"use": used.qualified, **narrow.samplers[sampler].options}
+    tuned = {"use": used.qualified, **narrow.samplers[key].options}
     tuned[chosen] = float(f"{winner.value:.4g}")
-    typer.echo(tomli_w.dumps({"samplers": {sampler: tuned}}).strip())
+    typer.echo(tomli_w.dumps({"samplers": {key: tuned}}).strip())
+
+
+def _check_finite(**values: float | None) -> None:
+    for name, value in values.items():
+        if value is not None and not math.isfinite(value):
+            raise UsageError(f"--{name} {value}: give a finite number.")

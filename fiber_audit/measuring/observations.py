@@ -116,18 +116,14 @@ class Observations:
         return np.random.default_rng(derive_seed(self.seed, self.audit, purpose))
 
 
-def _found(
-    arrays: Mapping[tuple[Part, str], Numbers], part: Part, name: str, why: str
-) -> Numbers:
+def _found(arrays: Mapping[tuple[Part, str], Numbers], part: Part, name: str, why: str) -> Numbers:
     if (part, name) in arrays:
         return arrays[part, name]
     known = ", ".join(f"{p}: {n or 'the audited one'}" for p, n in arrays) or "none"
     raise LookupError(f"{name!r} of part {part!r}: {why}. Known: {known}.")
 
 
-def laid_out(
-    rows: Numbers, per_query: int, lost: NDArray[np.bool_] | None = None
-) -> Numbers:
+def laid_out(rows: Numbers, per_query: int, lost: NDArray[np.bool_] | None = None) -> Numbers:
     """Rows of draws (q * k, ...) -> (q, k, ...), NaN where lost; numbers that are no floats become.
 
     >>> laid_out(np.array([1, 2, 3, 4]), 2, np.array([[False, True], [False, False]]))

@@ -44,9 +44,10 @@ class Asv(Exporter):
     def export(self, records: pd.DataFrame, run: Path, out: Path) -> Sequence[Path]:
         """Write out/results, and out/asv.conf.json where there is none."""
         about = facts(records)
-        if not about.git_sha:
+        if not re.fullmatch("[0-9a-f]{8,64}", about.git_sha):
+            known = f"git_sha = {about.git_sha!r} is no" if about.git_sha else "it knows no git"
             raise DataError(
-                f"{about.run_id}: it knows no git commit, which asv needs; run inside a checkout."
+                f"{about.run_id}: {known} commit, which asv needs; run inside a checkout."
             )
         found = readings(records)
         folder = out / "results" / self.machine

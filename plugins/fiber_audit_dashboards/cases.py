@@ -2,54 +2,97 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from fiber_audit.decision import Status, worst
-from fiber_audit.verdicts import read
+from fiber_audit import Condition, DataError, FiberAuditError
+from fiber_audit.records import printable
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Status = Literal["error", "fail", "warn", "inconclusive", "skipped", "pass"]
+WORST_FIRST: tuple[Status, ...] = get_args(Status)
 NOWHERE = "(no audit)"
 """The audit of a condition that matched none."""
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-"""Characters that XML cannot hold."""
+MEASURED = "every metric was measured"
+NUMBERS = ("value", "ci_low", "ci_high", "n", "low", "high", "needed")
 
 
 @dataclass(frozen=True)
 class Case:
-    """One line of a CI's test list: its status, and why."""
+    """One line of a CI's test list: its status, and why. Its texts are printable."""
 
     audit: str
     name: str
     status: Status
     message: str
-    properties: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 def cases(records: pd.DataFrame, run: Path) -> list[Case]:
-    """Cases audit by audit, in the order of the records; names are stable between runs."""
-    verdicts = read(run)
-    audits = [str(audit) for audit in records["audit"].dropna().unique()]
+    """Cases audit by audit, in the order of the records; names are stable between runs.
+
+    Where an audit has two cases of one name, the second's ends in ``(2)``.
+
+    Raises:
+        DataError: the run's verdicts.json is damaged.
+    """
+    judged = verdicts(run)
+    audits = [printable(str(audit)) for audit in records["audit"].dropna().unique()]
     found = []
-    for audit in [*audits, ""]:
-        if audit:
+    for audit in [*audits, NOWHERE]:
+        if audit != NOWHERE:
             found.append(_finished(records, audit))
-        for verdict in verdicts:
-            if verdict.audit == audit:
-                numbers = {
-                    name: repr(value)
-                    for name in ("value", "ci_low", "ci_high", "n", "low", "high", "needed")
-                    if (value := getattr(verdict, name)) is not None
-                }
-                title = verdict.condition.title
-                message = CONTROL.sub("?", verdict.message.removeprefix(f"{title}: "))
-                found.append(Case(audit or NOWHERE, title, verdict.status, message, numbers))
-    return found
+        found += [case for case in judged if case.audit == audit]
+    return [*_numbered(found)]
+
+
+def verdicts(run: Path) -> list[Case]:
+    """What the conditions say of a run directory; nothing where its suite has none.
+
+    Raises:
+        DataError: its verdicts.json is damaged.
+    """
+    path = run / "verdicts.json"
+    if not path.exists():
+        return []
+    try:
+        return [_case(entry) for entry in json.loads(path.read_text(encoding="utf-8-sig"))]
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        RecursionError,
+        FiberAuditError,
+    ) as error:
+        raise DataError(
+            f"{path}: not a verdicts file ({type(error).__name__}); run the suite again."
+        ) from error
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """The status that a reader should see first.
+
+    >>> worst(["pass", "inconclusive", "fail"])
+    'fail'
+    """
+    return min(statuses, key=WORST_FIRST.index)
+
+
+def _case(entry: dict[str, Any]) -> Case:
+    """One entry of verdicts.json."""
+    title = printable(Condition(**entry["condition"]).title)
+    message = printable(str(entry["message"])).removeprefix(f"{title}: ")
+    numbers = {name: float(entry[name]) for name in NUMBERS if entry.get(name) is not None}
+    status = WORST_FIRST[WORST_FIRST.index(entry["status"])]
+    return Case(printable(entry["audit"]) or NOWHERE, title, status, message, numbers)
 
 
 def _finished(records: pd.DataFrame, audit: str) -> Case:
@@ -60,8 +103,15 @@ def _finished(records: pd.DataFrame, audit: str) -> Case:
     rows = records[(records["audit"] == audit) & records["sampler"].notna()]
     broken = rows[rows["status"].isin(["error", "skipped"]) & rows["statistic"].isna()]
     if broken.empty:
-        return Case(audit, "every metric was measured", "pass", "")
-    said = dict.fromkeys(str(message) for message in broken["message"].dropna())
-    status = worst(set(broken["status"]))
-    message = CONTROL.sub("?", "; ".join(said))
-    return Case(audit, "every metric was measured", status, message)
+        return Case(audit, MEASURED, "pass", "")
+    said = dict.fromkeys(printable(str(message)) for message in broken["message"].dropna())
+    status: Status = "error" if (broken["status"] == "error").any() else "skipped"
+    return Case(audit, MEASURED, status, "; ".join(said))
+
+
+def _numbered(found: list[Case]) -> Iterator[Case]:
+    seen = Counter[tuple[str, str]]()
+    for case in found:
+        seen[case.audit, case.name] += 1
+        count = seen[case.audit, case.name]
+        yield case if count == 1 else replace(case, name=f"{case.name} ({count})")

@@ -16,6 +16,7 @@ from .csv_history import add_run
 from .folders import held
 from .run_facts import facts
 
+
 @dataclass(frozen=True)
 class CsvLong(Exporter):
     """For Superset, DuckDB, pandas, spreadsheets: filter by metric and statistic, then plot.

@@ -19,6 +19,7 @@ from .names import distinct
 from .run_facts import facts
 from .series import readings, strict_json
 
+
 @dataclass(frozen=True)
 class CsvWide(Exporter):
     """For Grafana's CSV sources and Superset: `time` is ISO 8601 in UTC, the rest are numbers.

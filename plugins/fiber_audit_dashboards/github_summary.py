@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fiber_audit.compare import headlines
 from fiber_audit.contracts import Exporter
+from fiber_audit.records import headlines, write_atomically
 
-from .cases import Case, cases
-from .series import facts, points
+from .cases import Case, Status, cases
+from .markdown import address, cell, command
+from .run_facts import facts
+from .series import readings
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from fiber_audit.decision import Status
 
 LIMIT = 1000 * 1024
 """Bytes; GitHub drops a summary of more than 1024 KiB, whole."""
@@ -51,27 +52,27 @@ class GithubSummary(Exporter):
     def export(self, records: pd.DataFrame, run: Path, out: Path) -> Sequence[Path]:
         """Write out/summary.md and out/annotations.txt."""
         found = cases(records, run)
-        out.mkdir(parents=True, exist_ok=True)
-        summary, annotations = out / "summary.md", out / "annotations.txt"
         lines = [*self._head(records), *_verdicts(found), *_numbers(records)]
-        summary.write_text(within(lines), encoding="utf-8")
-        annotations.write_text("".join(_annotations(found)), encoding="utf-8")
-        return [summary, annotations]
+        return [
+            write_atomically(out / "summary.md", within(lines)),
+            write_atomically(out / "annotations.txt", "".join(_annotations(found))),
+        ]
 
     def _head(self, records: pd.DataFrame) -> Iterator[str]:
         about = facts(records)
         yield f"## fiber-audit: {cell(about.suite)}"
         yield ""
-        commit = f" at `{about.git_sha[:10]}`" if about.git_sha else ""
-        report = f" · [report with pictures]({self.report_url})" if self.report_url else ""
-        yield f"Run `{about.run_id}`, started {about.started_at}{commit}{report}"
+        commit = f" at <code>{cell(about.git_sha[:10])}</code>" if about.git_sha else ""
+        report = f" · [report with pictures]({address(self.report_url)})" if self.report_url else ""
+        run = f"Run <code>{cell(about.run_id)}</code>, started {cell(about.started_at)}"
+        yield f"{run}{commit}{report}"
         yield ""
 
 
 def _verdicts(found: Sequence[Case]) -> Iterator[str]:
     yield "| | audit | condition | |"
     yield "|---|---|---|---|"
-    for case in sorted(found, key=lambda case: [*SIGNS].index(case.status) == 0):
+    for case in sorted(found, key=lambda case: case.status == "pass"):
         texts = " | ".join(cell(text) for text in (case.audit, case.name, case.message))
         yield f"| {SIGNS[case.status]} | {texts} |"
     yield ""
@@ -79,32 +80,22 @@ def _verdicts(found: Sequence[Case]) -> Iterator[str]:
 
 def _numbers(records: pd.DataFrame) -> Iterator[str]:
     shown = headlines(records)
-    if shown["value"].isna().all():
+    shown = shown[shown["better"].isin(["lower", "higher"]) & shown["value"].notna()]
+    if shown.empty:
         return
     yield "<details><summary>Measurements</summary>"
     yield ""
     yield "| audit | metric | value | 95 % interval | n | better |"
     yield "|---|---|---:|---|---:|---|"
-    for p in points(shown):
-        known = p.ci_low is not None and p.ci_high is not None
-        interval = f"{p.ci_low:.4g} … {p.ci_high:.4g}" if known else ""
-        cells = [p.audit, f"{p.metric} ({p.statistic})", f"{p.value:.4g} {p.unit}"]
-        cells += [interval, str(p.n or ""), p.better]
+    for r in readings(shown):
+        known = r.ci_low is not None and r.ci_high is not None
+        interval = f"{r.ci_low:.4g} … {r.ci_high:.4g}" if known else ""
+        view = f"{r.statistic}, seen by {r.seen_by}" if r.seen_by else r.statistic
+        cells = [r.audit, f"{r.metric} ({view})", f"{r.value:.4g} {r.unit}", interval]
+        cells += ["" if r.n is None else str(r.n), r.better]
         yield f"| {' | '.join(cell(text) for text in cells)} |"
     yield ""
     yield "</details>"
-
-
-def cell(text: str) -> str:
-    """A text that stays inside its table cell and starts no markup.
-
-    >>> cell("a|b <c>")
-    'a&#124;b &lt;c>'
-    """
-    plain = " ".join(text.split())
-    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), ("|", "&#124;"), ("`", "&#96;")):
-        plain = plain.replace(sign, entity)
-    return plain
 
 
 def within(lines: Sequence[str], limit: int = LIMIT) -> str:
@@ -121,14 +112,9 @@ def within(lines: Sequence[str], limit: int = LIMIT) -> str:
 
 
 def _annotations(found: Sequence[Case]) -> Iterator[str]:
-    shown: dict[str, int] = {}
+    shown = Counter[str]()
     for case in found:
         level = LEVELS.get(case.status)
-        if level and shown.get(level, 0) < MAX_ANNOTATIONS:
-            shown[level] = shown.get(level, 0) + 1
-            title = _escaped(f"fiber-audit: {case.name}").replace(":", "%3A").replace(",", "%2C")
-            yield f"::{level} title={title}::{_escaped(case.message)}\n"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+        if level and shown[level] < MAX_ANNOTATIONS:
+            shown[level] += 1
+            yield command(level, f"fiber-audit: {case.name}", case.message)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from fiber_audit.contracts import Exporter
+from fiber_audit.records import printable, write_atomically
 
 from .cases import Case, cases
-from .series import facts
+from .run_facts import facts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +25,10 @@ TAGS = {"fail": "failure", "error": "error", "skipped": "skipped", "inconclusive
 class JUnit(Exporter):
     """Failure, error and skipped are told apart; every audit also has the case that it finished.
 
-    A warning is a passed case whose output tells of it. inconclusive_fails: a condition that the
-    draws cannot decide is a failure; otherwise it is a skipped case with the n that would decide.
+    It is valid against the schema of Jenkins' xUnit plugin, so numbers are in a case's output, not
+    its properties. A warning is a passed case whose output tells of it. inconclusive_fails: a
+    condition that the draws cannot decide is a failure; otherwise it is a skipped case with the n
+    that would decide.
     """
 
     inconclusive_fails: bool = False
@@ -33,38 +36,39 @@ class JUnit(Exporter):
     def export(self, records: pd.DataFrame, run: Path, out: Path) -> Sequence[Path]:
         """Write out/junit.xml."""
         about = facts(records)
-        root = ElementTree.Element("testsuites", name=f"fiber-audit {about.suite}")
+        root = ElementTree.Element("testsuites", name=printable(f"fiber-audit {about.suite}"))
+        start = about.moment.strftime("%Y-%m-%dT%H:%M:%S")
         total: list[ElementTree.Element] = []
         for audit, group in groupby(cases(records, run), key=lambda case: case.audit):
             found = [self._case(case) for case in group]
-            known = {"name": audit, "timestamp": about.started_at.rstrip("Z"), **_counts(found)}
+            skipped = {"skipped": str(_count(found, "skipped"))}
+            known = {"name": audit, "timestamp": start, **_counts(found), **skipped}
             ElementTree.SubElement(root, "testsuite", known).extend(found)
             total += found
         root.attrib.update(_counts(total))
         ElementTree.indent(root)
-        out.mkdir(parents=True, exist_ok=True)
-        path = out / "junit.xml"
-        ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
-        return [path]
+        text = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+        return [write_atomically(out / "junit.xml", text)]
 
     def _case(self, case: Case) -> ElementTree.Element:
         element = ElementTree.Element("testcase", classname=case.audit, name=case.name, time="0")
-        if case.properties:
-            properties = ElementTree.SubElement(element, "properties")
-            for name, value in case.properties.items():
-                ElementTree.SubElement(properties, "property", name=name, value=value)
         tag = TAGS.get(case.status, "")
         if case.status == "inconclusive" and self.inconclusive_fails:
             tag = "failure"
         if tag:
             outcome = ElementTree.SubElement(element, tag, message=case.message, type=case.status)
             outcome.text = case.message
-        elif case.status == "warn":
-            ElementTree.SubElement(element, "system-out").text = case.message
+        said = [case.message] if case.status == "warn" else []
+        said += [f"{name} = {value!r}" for name, value in case.numbers.items()]
+        if said:
+            ElementTree.SubElement(element, "system-out").text = "\n".join(said)
         return element
 
 
 def _counts(found: Sequence[ElementTree.Element]) -> dict[str, str]:
-    tags = {"failures": "failure", "errors": "error", "skipped": "skipped"}
-    counts = {name: sum(c.find(tag) is not None for c in found) for name, tag in tags.items()}
-    return {"tests": str(len(found)), **{name: str(count) for name, count in counts.items()}}
+    counts = {f"{tag}s": str(_count(found, tag)) for tag in ("failure", "error")}
+    return {"tests": str(len(found)), **counts}
+
+
+def _count(found: Sequence[ElementTree.Element], tag: str) -> int:
+    return sum(case.find(tag) is not None for case in found)

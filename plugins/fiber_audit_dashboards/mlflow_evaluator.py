@@ -11,17 +11,16 @@ MLflow finds it by the entry point ``mlflow.model_evaluator``; nothing else impo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.models.evaluation import EvaluationResult, ModelEvaluator
 
-from fiber_audit.decision import worst
-from fiber_audit.errors import UsageError, suggestion
-from fiber_audit.plugins import Catalogue
-from fiber_audit.suite import read
+import fiber_audit
+from fiber_audit import UsageError
+from fiber_audit.errors import suggestion
 
+from .cases import worst
 from .mlflow import log_run
 
 KEYS = ("suite", "set", "plugins", "out")
@@ -61,23 +60,14 @@ class FiberAuditEvaluator(ModelEvaluator):  # type: ignore[misc]  # MLflow has n
         Raises:
             UsageError: the configuration or the suite is wrong.
         """
-        from fiber_audit.runner import Options, run
-
         for key in evaluator_config:
             if key not in KEYS:
                 raise UsageError(f"evaluator_config.{key}: no such key. {suggestion(key, KEYS)}")
-        suite = str(evaluator_config["suite"])
-        extra = tuple(evaluator_config.get("plugins", ()))
-        out = evaluator_config.get("out")
-        catalogue = Catalogue.load(extra=extra)
-        done = run(
-            read(suite, catalogue, evaluator_config.get("set", ())),
-            catalogue,
-            Options(
-                out=Path(out) if out else None,
-                folder=Path(suite).parent if Path(suite).is_file() else Path(),
-                extra=extra,
-            ),
+        done = fiber_audit.run(
+            str(evaluator_config["suite"]),
+            settings=evaluator_config.get("set", ()),
+            plugins=evaluator_config.get("plugins", ()),
+            out=evaluator_config.get("out"),
         )
         client = MlflowClient()
         metrics = log_run(client, run_id, done.records, done.path)

@@ -24,7 +24,7 @@ def distinct(
     >>> distinct({"a/resnet-18": "a_resnet_18", "b": "b"})
     {'a/resnet-18': 'a_resnet_18', 'b': 'b'}
     >>> distinct({"resnet-18": "resnet_18", "resnet_18": "resnet_18"})
-    {'resnet-18': 'resnet_18_66d5b5bf', 'resnet_18': 'resnet_18_f2d0a2a6'}
+    {'resnet-18': 'resnet_18_d1898a65', 'resnet_18': 'resnet_18_0b1936d6'}
     """
     earlier = known or {}
     taken = {name.casefold() for name in earlier.values()}

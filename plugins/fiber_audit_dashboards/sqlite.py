@@ -48,6 +48,8 @@ class Sqlite(Exporter):
         keys = {tuple(row[[*COLUMNS].index(name)] for name in KEY) for row in rows}
         same = " AND ".join(f"{name} IS ?" for name in KEY)
         names, marks = ", ".join(f'"{name}"' for name in COLUMNS), ", ".join("?" for _ in COLUMNS)
+        if path.exists() and not _ours(path):
+            raise DataError(f"{path}: it is no SQLite database; choose another folder.")
         try:
             with closing(sqlite3.connect(path, timeout=60)) as database:
                 _prepare(database)
@@ -57,6 +59,15 @@ class Sqlite(Exporter):
         except sqlite3.Error as error:
             raise DataError(f"{path}: {error}; choose another folder, or restore it.") from error
         return [path]
+
+
+def _ours(path: Path) -> bool:
+    """SQLite takes a short file of anything for an empty database, and writes over it."""
+    try:
+        with path.open("rb") as file:
+            return file.read(16) in (b"", b"SQLite format 3\0")
+    except OSError:
+        return False
 
 
 def _prepare(database: sqlite3.Connection) -> None:

@@ -2,142 +2,36 @@
 
 from __future__ import annotations
 
-from fiber_audit import hookimpl
-from fiber_audit.contracts import (
-    Count,
-    Extractor,
-    Factory,
-    Fraction,
-    Metric,
-    NonNegativeInt,
-    Positive,
-)
+from typing import TYPE_CHECKING
 
-from .choices import Against, EditName, Layer, Preprocessing, Resize
+from fiber_audit import hookimpl
+
+if TYPE_CHECKING:
+    from fiber_audit.contracts import Offers
 
 
 @hookimpl
-def fiber_audit_extractors() -> dict[str, Factory]:
+def fiber_audit_extractors() -> Offers:
     """Offer the networks of the FID, and all of torch-fidelity's."""
     return {
-        "inception-tf": _inception_tf,
-        "inception-torchvision": _inception_torchvision,
-        "torch-fidelity": _torch_fidelity,
+        "inception-tf": "fiber_audit_fid.inception_tf:InceptionTF",
+        "inception-torchvision": "fiber_audit_fid.inception_torchvision:InceptionTorchvision",
+        "torch-fidelity": "fiber_audit_fid.fidelity_extractor:TorchFidelityExtractor",
     }
 
 
 @hookimpl
-def fiber_audit_metrics() -> dict[str, Factory]:
+def fiber_audit_metrics() -> Offers:
     """Offer distances of sets in any extractor's features, and the blind-spot matrix."""
     return {
-        "frechet_distance": _frechet_distance,
-        "kernel_distance": _kernel_distance,
-        "gaussian_kernel_distance": _gaussian_kernel_distance,
-        "precision": _precision,
-        "recall": _recall,
-        "density": _density,
-        "coverage": _coverage,
-        "blind_spot": _blind_spot,
-        "edit_response": _edit_response,
+        "frechet_distance": "fiber_audit_fid.set_metrics:Frechet",
+        "kernel_distance": "fiber_audit_fid.set_metrics:Kernel",
+        "gaussian_kernel_distance": "fiber_audit_fid.set_metrics:GaussianKernel",
+        "precision": "fiber_audit_fid.set_metrics:Precision",
+        "recall": "fiber_audit_fid.set_metrics:Recall",
+        "density": "fiber_audit_fid.set_metrics:Density",
+        "coverage": "fiber_audit_fid.set_metrics:Coverage",
+        "blind_spot": "fiber_audit_fid.blind_spot_metrics:BlindSpot",
+        "blind_spot_score": "fiber_audit_fid.blind_spot_metrics:BlindSpotScore",
+        "edit_response": "fiber_audit_fid.edit_response:EditResponse",
     }
-
-
-def _inception_tf(
-    *,
-    weights: str = "",
-    seed: NonNegativeInt = 0,
-    download: bool = False,
-    sha256: str = "",
-    preprocessing: Preprocessing = "published",
-    resize: Resize | None = None,
-    rounded: bool = False,
-    layer: Layer = "2048",
-) -> Extractor:
-    from .inception import inception_tf
-
-    return inception_tf(weights, seed, download, sha256, preprocessing, resize, rounded, layer)
-
-
-def _inception_torchvision(
-    *,
-    weights: str = "",
-    seed: NonNegativeInt = 0,
-    download: bool = False,
-    sha256: str = "",
-    preprocessing: Preprocessing = "published",
-    resize: Resize | None = None,
-    rounded: bool = False,
-) -> Extractor:
-    from .inception import inception_torchvision
-
-    return inception_torchvision(weights, seed, download, sha256, preprocessing, resize, rounded)
-
-
-def _torch_fidelity(
-    *, name: str, layer: str = "", weights: str = "", download: bool = False
-) -> Extractor:
-    from .fidelity_bridge import torch_fidelity_extractor
-
-    return torch_fidelity_extractor(name, layer, weights, download)
-
-
-def _frechet_distance(*, extractor: str = "", against: Against = "queries") -> Metric:
-    from .set_metrics import FrechetDistance
-
-    return FrechetDistance(extractor, against)
-
-
-def _kernel_distance(*, extractor: str = "", against: Against = "queries") -> Metric:
-    from .set_metrics import KernelDistance
-
-    return KernelDistance(extractor, against)
-
-
-def _gaussian_kernel_distance(
-    *, extractor: str = "", against: Against = "queries", sigma: Positive | None = None
-) -> Metric:
-    from .set_metrics import GaussianKernelDistance
-
-    return GaussianKernelDistance(extractor, against, sigma)
-
-
-def _precision(
-    *, extractor: str = "", against: Against = "queries", neighbours: Count = 3
-) -> Metric:
-    from .set_metrics import Precision
-
-    return Precision(extractor, against, neighbours)
-
-
-def _recall(*, extractor: str = "", against: Against = "queries", neighbours: Count = 3) -> Metric:
-    from .set_metrics import Recall
-
-    return Recall(extractor, against, neighbours)
-
-
-def _density(*, extractor: str = "", against: Against = "queries", neighbours: Count = 5) -> Metric:
-    from .set_metrics import Density
-
-    return Density(extractor, against, neighbours)
-
-
-def _coverage(
-    *, extractor: str = "", against: Against = "queries", neighbours: Count = 5
-) -> Metric:
-    from .set_metrics import Coverage
-
-    return Coverage(extractor, against, neighbours)
-
-
-def _blind_spot(*, measured_by: list[str]) -> Metric:
-    from .blind_spot_metric import BlindSpotMetric
-
-    return BlindSpotMetric(measured_by)
-
-
-def _edit_response(
-    *, edits: list[EditName] | None = None, strength: Fraction = 0.5, extractor: str = ""
-) -> Metric:
-    from .edit_response import EditResponse
-
-    return EditResponse(edits, strength, extractor)

@@ -110,7 +110,10 @@ def blind_spot(own: Share, others: Sequence[Share]) -> Hidden:
     if error is None or own.noise is None:
         return Hidden(Estimate(score, None, None, None, own.n), None, own.r, beside)
     least, most = seen_if_nothing_is_hidden(own.r, own.noise, float(np.mean(noises)))
-    interval = 1 - math.exp(error.ci_high) * most / own.r, 1 - math.exp(error.ci_low) * least / own.r
+    interval = (
+        1 - math.exp(error.ci_high) * most / own.r,
+        1 - math.exp(error.ci_low) * least / own.r,
+    )
     estimate = Estimate(score, (1 - score) * error.stderr, *interval, own.n)
     t = math.log(beside / most) / error.stderr if error.stderr else math.copysign(math.inf, score)
     confidence = float(stats.t.cdf(t, len(logs) - 1)) if score else 0.5

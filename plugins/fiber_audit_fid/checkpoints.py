@@ -84,9 +84,7 @@ def load(
         fill_random(network, seed)
         return hashlib.sha256(f"random weights, seed {seed}".encode()).hexdigest()
     path = _path(checkpoint, weights, download)
-    refuse_pointer(path)
-    expected = sha256.lower() or checkpoint.sha256
-    found = _digest(path)
+    found, expected = digest_of(path), sha256.lower() or checkpoint.sha256
     if found != expected:
         raise WeightsError(
             f"{path}: sha256 is {found[:12]}…, {checkpoint.extractor} expects {expected[:12]}…; "
@@ -104,13 +102,26 @@ def load(
     return found
 
 
-def refuse_pointer(path: Path) -> None:
-    """Raise WeightsError where a file is a Git LFS pointer."""
-    with path.open("rb") as file:
-        if file.read(len(LFS)) == LFS:
-            raise WeightsError(
-                f"{path}: a Git LFS pointer, not the weights; fetch them with `git lfs pull`."
-            )
+def digest_of(path: Path) -> str:
+    """The sha256 of a file of weights.
+
+    Raises:
+        WeightsError: it cannot be read, or is a Git LFS pointer.
+    """
+    try:
+        with path.open("rb") as file:
+            pointer = file.read(len(LFS)) == LFS
+            file.seek(0)
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsError(
+            f"{path}: cannot be read ({error.strerror}); give a file that can."
+        ) from error
+    if pointer:
+        raise WeightsError(
+            f"{path}: a Git LFS pointer, not the weights; fetch them with `git lfs pull`."
+        )
+    return found
 
 
 def fill_random(network: nn.Module, seed: int) -> None:
@@ -159,8 +170,3 @@ def _path(checkpoint: Checkpoint, weights: str, download: bool) -> Path:
             f"put the file into {cache()} by hand."
         ) from error
     return target
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

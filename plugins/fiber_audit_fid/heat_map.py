@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 NOTHING = "nothing (unguided)"
 CAPTION = (
-    "Draws of {draws}. Each row holds draws that were guided by one extractor, each column measures "
-    "them with one: their Fréchet distance to the queries as a share of that of the prior's own "
-    "draws; under it its 95 % interval, and the Fréchet distance (FD) itself. A small number on the "
-    "outlined diagonal beside large ones in its row is a blind spot: that extractor does not see "
-    "what the others see. The stronger the colour, the larger the share. The name of a row leads "
-    "to its draws."
+    "Draws of {draws}. Each row holds draws that were guided by one extractor, each column "
+    "measures them with one: their Fréchet distance to the queries as a share of that of the "
+    "prior's own draws; under it its 95 % interval, and the Fréchet distance (FD) itself. A small "
+    "number on the outlined diagonal beside large ones in its row is a blind spot: that extractor "
+    "does not see what the others see. The stronger the colour, the larger the share. The name of "
+    "a row leads to its draws."
 )
 
 
@@ -27,12 +27,11 @@ def heat_maps(records: pd.DataFrame) -> list[Table]:
     """Guided by x measured by, for every prior and sampler of the records."""
     rows = seen(records)
     groups = rows.groupby(["prior", "sampler"], sort=False, dropna=False)
-    tables = [
+    return [
         _table(f"{prior} / {sampler}", part)
         for (prior, sampler), part in groups
         if (part["statistic"] == "relative").any()
     ]
-    return tables
 
 
 def _table(draws: str, rows: pd.DataFrame) -> Table:
@@ -46,7 +45,8 @@ def _table(draws: str, rows: pd.DataFrame) -> Table:
     }
     unguided = {name: _distance(cells, "unguided", guides, name) for name in names}
     low, high = float(relative["value"].min()), float(relative["value"].max())
-    texts, shades = [], []
+    texts: list[tuple[str, tuple[str, ...]]] = []
+    shades: list[tuple[float | None, ...]] = []
     if any(unguided.values()):
         free = tuple(f"1\n{unguided[name]}" if unguided[name] else "" for name in names)
         texts.append((NOTHING, free))

@@ -7,9 +7,9 @@
 Images are (n, c, h, w) in [0, 1]. What is random comes from the content of the image, so that an
 image is edited in the same way in any batch, order and run.
 
-The texture of an image is in the amplitudes of its spectrum, its shapes are in the phases (Oppenheim
-& Lim, 1981). texture_swap keeps every phase, and within a ring of equal frequency the set of
-amplitudes; only which direction has which amplitude is drawn anew. Contrast, brightness and
+The texture of an image is in the amplitudes of its spectrum, its shapes are in the phases
+(Oppenheim & Lim, 1981). texture_swap keeps every phase, and within a ring of equal frequency the
+set of amplitudes; only which direction has which amplitude is drawn anew. Contrast, brightness and
 smoothness stay, the pattern does not. It needs no second image, of which a batch may have none.
 """
 

@@ -9,8 +9,8 @@ Preprocessing of images in [0, 1]:
     torchvision, published   short edge to 342 with a filter, round to 8 bits, crop 299, 2 x - 1
     unit (both)              resize to 299 x 299, nothing else: the variant of arXiv 2603.21782
 
-Options of both: for weights, seed, download and sha256 see `checkpoints.load`; resize, by default as
-published, for "unit" bilinear; rounded, see images as a saved 8-bit file would show them.
+Options of both: for weights, seed, download and sha256 see `checkpoints.load`; resize, by default
+as published, for "unit" bilinear; rounded, see images as a saved 8-bit file would show them.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch_fidelity.feature_extractor_inceptionv3 import (
@@ -86,7 +88,7 @@ def graph(layer: Layer) -> nn.Sequential:
     return blocks
 
 
-BLOCKS = {
+BLOCKS: dict[str, Callable[[], nn.Module]] = {
     "Conv2d_1a_3x3": lambda: BasicConv2d(3, 32, kernel_size=3, stride=2),
     "Conv2d_2a_3x3": lambda: BasicConv2d(32, 32, kernel_size=3),
     "Conv2d_2b_3x3": lambda: BasicConv2d(32, 64, kernel_size=3, padding=1),

@@ -58,11 +58,11 @@ def centred(rows: Array) -> tuple[Array, Array]:
     [[0.0], [0.0], [0.0]]
     """
     with np.errstate(over="ignore", invalid="ignore"):  # told of below
-        mean = np.where((rows == rows[0]).all(axis=0), rows[0], rows.mean(axis=0))
+        mean = rows.mean(axis=0)
+        if len(same := np.flatnonzero(rows[0] == rows[-1])):  # few, or none, are all the same
+            same = same[(rows[:, same] == rows[0, same]).all(axis=0)]
+            mean[same] = rows[0, same]
         left = rows - mean
-        rounding = left.mean(axis=0)  # what rounding left in the mean
-        left -= rounding
-        mean += rounding
     if not np.abs(left).max() <= LARGEST:
         raise too_large()
     return mean, left
@@ -91,7 +91,9 @@ class Moments:
     def of(cls, features: Any) -> Moments:
         """Moments of one batch (n, d)."""
         mean, left = centred(matrix(features))
-        return cls(len(left), mean, left.T @ left)
+        rounding = left.mean(axis=0)  # what it left in the mean
+        left -= rounding
+        return cls(len(left), mean + rounding, left.T @ left)
 
     @classmethod
     def of_batches(cls, batches: Iterable[Any]) -> Moments:

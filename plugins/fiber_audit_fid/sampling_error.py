@@ -42,7 +42,7 @@ class SamplingError:
 
 
 def deletions(n: int, rng: np.random.Generator, groups: int = GROUPS) -> list[Array]:
-    """Row numbers with one group of about n / groups rows left out, ascending; none below four rows.
+    """Ascending row numbers, one group of about n / groups left out each; none below four rows.
 
     >>> [rows.tolist() for rows in deletions(4, np.random.default_rng(0))]
     [[0, 1, 3], [1, 2, 3], [0, 2, 3], [0, 1, 2]]

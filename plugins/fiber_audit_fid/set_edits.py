@@ -24,7 +24,9 @@ Edit = Callable[[int, NDArray[Any] | None, float, np.random.Generator], Rows]
 """(n, labels or None, strength, rng) -> (n,) row numbers."""
 
 
-def mode_drop(n: int, labels: NDArray[Any] | None, strength: float, rng: np.random.Generator) -> Rows:
+def mode_drop(
+    n: int, labels: NDArray[Any] | None, strength: float, rng: np.random.Generator
+) -> Rows:
     """Replace the rows of a random share of the classes by random rows of the others.
 
     At least one class is left.

@@ -14,7 +14,7 @@ from fiber_audit.errors import FiberAuditError, UsageError
 from .worker import Task, Worker, end, packed, unsendable
 
 STILLBORN = 3
-"""After so many workers in a row that died before they were ready, no more are started."""
+"""After so many workers in a row that died before they were ready, the pool stays smaller."""
 
 Done = tuple[Any, Any | Exception]
 """A piece, and its result or what became of it instead."""
@@ -85,7 +85,8 @@ class Pool:
                 self._workers.append(Worker(self.threads))  # known before it runs: it will end
                 self._workers[-1].start()
         except OSError as error:
-            raise WorkerError(f"A worker cannot be started: {error}; use fewer.") from error
+            self._workers = [worker for worker in self._workers if worker.started]
+            self._stay_smaller(f"{error}; use fewer")
         for worker in self._workers:
             if queue and worker.ready and worker.task is None:
                 worker.give(queue.popleft(), work, self.timeout)
@@ -99,12 +100,13 @@ class Pool:
 
     def _news(self, worker: Worker, queue: deque[Task]) -> Iterator[Done]:
         """What became of a worker's piece, if something did."""
+        starting = not worker.ready
         try:
             answer = worker.hear()
         except EOFError:
             yield from self._lost(worker, queue)
             return
-        if worker.ready:
+        if worker.ready and starting:
             self._stillborn = 0
         task = worker.task
         if answer is not None and task is not None:
@@ -128,10 +130,10 @@ class Pool:
         task = worker.task
         if task is None:
             self._stillborn += not worker.ready
-            if self._stillborn == STILLBORN:
-                raise WorkerError(
-                    f"Workers cannot be started: the last one {how}, see what it printed; "
-                    f'a script that starts workers needs `if __name__ == "__main__":`.'
+            if self._stillborn >= STILLBORN:
+                self._stay_smaller(
+                    f"the last one {how}, see what it printed; "
+                    f'a script that starts workers needs `if __name__ == "__main__":`'
                 )
             return
         task.deaths += 1
@@ -141,4 +143,10 @@ class Pool:
         advice = "run it with workers = 1 to see where"
         if "SIGKILL" in how:
             advice = "memory may have run out: use fewer workers"
-        yield task.piece, WorkerError(f"Its worker {how} ({task.deaths} times); {advice}.")
+        yield task.piece, WorkerError(f"Its worker {how} (attempts: {task.deaths}); {advice}.")
+
+    def _stay_smaller(self, reason: str) -> None:
+        """Go on with the workers that there are, if there is one."""
+        self.size = len(self._workers)
+        if not self.size:
+            raise WorkerError(f"Workers cannot be started: {reason}.")

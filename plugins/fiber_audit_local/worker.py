@@ -48,6 +48,11 @@ class Worker:
             target=serve, args=(self._theirs, threads, by_main_thread), name="fiber-audit-worker"
         )
 
+    @property
+    def started(self) -> bool:
+        """Whether there is, or was, a process."""
+        return self.process.pid is not None
+
     def start(self) -> None:
         """Start the process; hear() will tell when it is ready."""
         with _born_with(self._threads):
@@ -93,7 +98,7 @@ class Worker:
 
 def end(workers: Sequence[Worker]) -> None:
     """End processes, the idle ones by closing their pipes, the others by a signal: within 2 s."""
-    started = [worker for worker in workers if worker.process.pid is not None]
+    started = [worker for worker in workers if worker.started]
     try:
         for worker in workers:
             worker.connection.close()

@@ -5,8 +5,12 @@ Needs ``pip install torchmetrics``; nothing else in fiber-audit imports this mod
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import Metric
 
 from fiber_audit.contracts import Extractor
@@ -20,8 +24,9 @@ OVERSHOOT = 1e-3
 class FiberLoss(Metric):
     """Mean over draws of the root mean square of phi(draw) - target; lower is better.
 
-    extractor: phi. The metric looks through it and leaves it alone: neither train(), to(),
-    set_dtype() nor state_dict() of the metric, or of a module that holds it, reach its network.
+    extractor: phi. Its network is used where it is, in eval mode, and left as it was: neither
+    train(), to(), set_dtype() nor state_dict() of the metric, or of a module that holds it, reach
+    it.
     draws: data space, as phi takes it: images (n, c, h, w) float in [0, 1], or tables (n, d).
     Sums are float64, so that the value does not depend on how the draws are split into batches or
     processes.
@@ -53,9 +58,10 @@ class FiberLoss(Metric):
             DataError: images are not float in [0, 1], or a draw has no target of its own.
         """
         _refuse_other_ranges(draws)
-        parameter = next(self.extractor.network.parameters(), None)
-        where = draws.device if parameter is None else parameter.device
-        features = self.extractor.features(draws.to(where))
+        network = self.extractor.network
+        where = next(chain(network.parameters(), network.buffers()), draws).device
+        with _in_eval_mode(network):
+            features = self.extractor.features(draws.to(where))
         if features.shape != targets.shape:
             raise DataError(
                 f"targets are {tuple(targets.shape)}, but the draws have features "
@@ -80,3 +86,15 @@ def _refuse_other_ranges(draws: Tensor) -> None:
                 f"draws are images in [{low:.3g}, {high:.3g}]; give them in [0, 1]: divide by 255 "
                 f"what is in [0, 255], and clamp what overshoots."
             )
+
+
+@contextmanager
+def _in_eval_mode(network: nn.Module) -> Iterator[None]:
+    """Evaluate a network of any mode, and leave each of its modules in the mode it had."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
+from typing import NamedTuple
 
 import pytest
+
+from fiber_audit.commands.main import guarded
 
 LOUD = """
 import os, subprocess
@@ -35,16 +39,30 @@ class Loud(Extractor):
 """
 
 
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 @pytest.fixture
-def loud(tmp_path, command):
-    """Run `fiber-audit check ARGUMENTS` with the plugin above in a file."""
-    path = tmp_path / "loud.py"
-    path.write_text(LOUD)
+def check(capfd):
+    """Run `fiber-audit check ARGUMENTS` in this process."""
 
     def call(*arguments):
-        return command("check", *arguments, "--plugin", str(path), toy=False)
+        code = guarded(["check", *arguments])
+        return Done(code, *capfd.readouterr())
 
     return call
+
+
+@pytest.fixture
+def loud(tmp_path, check):
+    """The same with the plugin above in a file."""
+    path = tmp_path / "loud.py"
+    path.write_text(LOUD)
+    yield lambda *arguments: check(*arguments, "--plugin", str(path))
+    sys.modules.pop("loud", None)
 
 
 def test_what_libraries_print_goes_to_stderr_and_json_stays_json(loud):
@@ -97,8 +115,8 @@ def test_a_class_that_cannot_be_imported_is_one_sentence_and_costs_only_itself(l
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_what_cannot_be_made_without_options_is_left_out_with_the_way_out(command):
-    done = command("check", "blind_spot", toy=False)
+def test_what_cannot_be_made_without_options_is_left_out_with_the_way_out(check):
+    done = check("blind_spot")
 
     assert done.returncode == 0
     assert "skipped  metric fid/blind_spot" in done.stdout

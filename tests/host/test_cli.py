@@ -32,7 +32,7 @@ def test_1_when_a_condition_fails_with_the_value_and_the_bound(command, toy_suit
 def test_2_when_interrupted_and_the_same_command_goes_on(command, toy_suite, tmp_path):
     path = toy_suite()
     code = (
-        "import time, fiber_audit.store as s; from fiber_audit.cli import main\n"
+        "import time, fiber_audit._draw.store as s; from fiber_audit.commands.main import main\n"
         "save = s.Store.save\n"
         "def slow(*a): save(*a); time.sleep(0.5)\n"
         "s.Store.save = slow; main()"
@@ -57,7 +57,7 @@ def test_2_when_interrupted_and_the_same_command_goes_on(command, toy_suite, tmp
 
 
 def test_3_when_a_cell_ends_in_an_error_while_the_rest_is_complete(command, toy_suite):
-    path = toy_suite("[samplers.bad]\nuse = 'toy-projecting'\ndiverge_at = 0\n")
+    path = toy_suite("[samplers.bad]\nuse = 'toy-projecting'\ncrash = true\n")
     done = command("run", str(path), "--out", "run")
 
     assert done.returncode == 3
@@ -149,3 +149,93 @@ def test_the_first_baseline_can_be_made_by_the_suite_that_compares_with_it(comma
     assert (path.parent / "main.csv").exists()
     again = command("run", str(path), "--json")
     assert [v["status"] for v in json.loads(again.stdout)["verdicts"]] == ["pass"]
+
+
+def test_a_dry_run_says_what_is_new_and_why_and_writes_nothing(command, toy_suite, tmp_path):
+    path = str(toy_suite())
+    first = command("run", path, "--out", "run", "--dry-run")
+
+    assert "two/gauss/proj: 15 of 15 to draw, 15 to observe: new" in first.stdout
+    assert "once a block of each audit has been timed" in first.stderr
+    assert not (tmp_path / "run").exists()
+    command("run", path, "--out", "run")
+    assert "two/gauss/proj: 0 of 15 to draw\n" in command("run", path, "--out", "run", "--dry-run").stdout
+    changed = command("run", path, "--out", "run", "--dry-run", *WEAK)
+    assert "samplers.proj.strength: 1.0 -> 0.0" in changed.stdout
+    assert "s of sampling on one worker" in changed.stderr
+    more = command("run", path, "--out", "run", "--dry-run", "--set", "queries.n=7", "--json")
+    rows = {row["name"]: row for row in json.loads(more.stdout)}
+    assert rows["two/gauss/proj"]["to_draw"] == 6
+    assert rows["two/gauss/proj"]["why"] == ["2 queries are new"]
+
+
+def test_merging_a_part_of_the_shards_says_so_and_computes_only_if_asked(command, toy_suite):
+    path = str(toy_suite())
+    command("run", path, "--out", "one", "--shard", "1/2", "--set", "batch_size=3")
+    part = command("merge", "one", "--out", "all")
+
+    assert part.returncode == 4
+    assert "6 draws are in none of the shards" in part.stderr
+    assert command("merge", "one", "--out", "all", "--compute").returncode == 0
+
+
+def test_sys_exit_in_a_plugin_does_not_make_a_command_green(command, toy_suite, tmp_path):
+    (tmp_path / "quitter.py").write_text("import sys\nsys.exit(0)\n")
+    done = command("run", str(toy_suite()), "--plugin", "quitter.py")
+
+    assert done.returncode == 4
+    assert "SystemExit" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["", "x", "3", "{}", "[1, 2]", "{\"run_id\": 3}"])
+def test_a_damaged_environment_is_told_or_made_anew_never_a_traceback(command, toy_suite, tmp_path, text):
+    path = str(toy_suite())
+    command("run", path, "--out", "run")
+    (tmp_path / "run" / "environment.json").write_text(text)
+    for line in (["report", "run"], ["run", path, "--out", "run"]):
+        done = command(*line)
+        assert done.returncode in (0, 4), done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_misspelt_variable_of_ours_is_an_error(command):
+    done = command("list", toy=False, FIBER_AUDIT_SETT="a=1")
+
+    assert done.returncode == 4
+    assert "FIBER_AUDIT_SETT: no such variable. Did you mean 'FIBER_AUDIT_SET'" in done.stderr
+
+
+def test_a_full_device_on_stdout_is_one_sentence_and_3(tmp_path):
+    code = "from fiber_audit.commands.main import main; main()"
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [sys.executable, "-c", code, "list"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
+    assert "cannot be written" in done.stderr or "no space" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("out", "code"), [("file", 4), ("file/below", 3), ("nul\0", 4), ("x" * 300, 3)]
+)
+def test_a_directory_that_cannot_be_is_one_sentence(toy_suite, tmp_path, toy_catalogue, out, code, capsys):
+    from fiber_audit.commands.main import guarded
+
+    (tmp_path / "file").write_text("")
+    toy = next(c for c in toy_catalogue if c.name == "toy-points").origin.__file__
+    found = guarded(["run", str(toy_suite()), "--out", str(tmp_path / out), "--plugin", toy])
+
+    assert found in (3, 4)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_square_brackets_and_control_characters_do_no_harm_to_the_console(command, toy_suite):
+    path = toy_suite("[samplers.'a[/red]b']\nuse = 'toy-projecting'\n[[conditions]]\n"
+                     "metric = 'toy_loss'\nmax = 1.0\nname = '[bold]x[/nope]'\n")  # fmt: skip
+    done = command("run", str(path))
+
+    assert done.returncode == 0, done.stderr
+    assert "a[/red]b" in done.stderr
+    assert "[bold]x[/nope]" in done.stderr

@@ -1,7 +1,7 @@
 import torch
 
-from fiber_audit import Noise, unguided
-from fiber_audit.meter import Meter
+from fiber_audit._draw.meter import Meter
+from fiber_audit.sampling import Noise, unguided
 from fiber_audit.testing import gaussian_problem
 
 

@@ -1,12 +1,14 @@
-from fiber_audit.components import Components
-from fiber_audit.plan import audits, blocks, references, shard, units
-from fiber_audit.suite import read
+from fiber_audit._draw.plan import Plan, audits, references, seeds
+from fiber_audit._suite.read import read
 
 
-def planned(path, catalogue, *settings):
+def plan_of(path, catalogue, *settings, items=None):
     suite = read(str(path), catalogue, settings)
-    audit = audits(suite)[0]
-    return units(suite, audit, Components(suite, catalogue).queries, {"extractors.two": "w"})
+    n = suite.queries.options.get("n", 5)
+    ids = tuple(f"point-{i}" for i in range(n))
+    (audit,) = audits(suite)
+    drawn = {audit: "d", audit.reference: "r"}
+    return Plan(suite, ids, items or ids, drawn, {audit: ()}), audit
 
 
 def test_audits_are_the_cross_product_less_the_excluded(toy_suite, toy_catalogue):
@@ -20,30 +22,40 @@ def test_audits_are_the_cross_product_less_the_excluded(toy_suite, toy_catalogue
     assert [a.name for a in references(audits(suite))] == ["unguided/gauss"]
 
 
-def test_ids_change_with_all_that_determines_a_draw_and_with_nothing_else(toy_suite, toy_catalogue):
-    base = planned(toy_suite(), toy_catalogue)
-    ids = {unit.id for unit in base}
+def test_ids_tell_queries_draws_and_audits_apart_and_know_no_batch(toy_suite, toy_catalogue):
+    plan, audit = plan_of(toy_suite(), toy_catalogue)
+    other, _ = plan_of(toy_suite(), toy_catalogue, "batch_size=2")
+    ids = plan.units(audit, range(5))
 
-    assert len(ids) == len(base) == 15
-    assert {u.id for u in planned(toy_suite(), toy_catalogue, "batch_size=2")} == ids
-    assert {u.id for u in planned(toy_suite(), toy_catalogue, "draws=2")} < ids
-    assert {u.id for u in planned(toy_suite(), toy_catalogue, "queries.n=2")} < ids
-    for other in ("seed=1", "samplers.proj.strength=0.5", "target='reconstruction'"):
-        assert not ids & {u.id for u in planned(toy_suite(), toy_catalogue, other)}
+    assert len(set(ids)) == 15
+    assert other.units(audit, range(5)) == ids
+    assert not set(plan.units(audit.reference, range(5))) & set(ids)
+
+
+def test_another_content_of_one_query_changes_its_ids_only(toy_suite, toy_catalogue):
+    plan, audit = plan_of(toy_suite(), toy_catalogue)
+    items = (*plan.items[:4], "other")
+    changed, _ = plan_of(toy_suite(), toy_catalogue, items=items)
+
+    assert plan.units(audit, range(4)) == changed.units(audit, range(4))
+    assert not set(plan.units(audit, [4])) & set(changed.units(audit, [4]))
 
 
 def test_noise_depends_on_seed_query_and_draw_only(toy_suite, toy_catalogue):
-    base = planned(toy_suite(), toy_catalogue)
-    other = planned(toy_suite(), toy_catalogue, "samplers.proj.strength=0.5")
+    plan, _ = plan_of(toy_suite(), toy_catalogue)
+    other, _ = plan_of(toy_suite(), toy_catalogue, "samplers.proj.strength=0.5", "batch_size=1")
+    found = seeds(plan.suite, plan.ids, range(5))
 
-    assert [u.seed for u in base] == [u.seed for u in other]
-    assert len({u.seed for u in base}) == len(base)
+    assert found == seeds(other.suite, other.ids, range(5))
+    assert len(set(found)) == 15
+    assert seeds(plan.suite, plan.ids, [3, 1]) == [*found[9:12], *found[3:6]]
 
 
-def test_shards_partition_the_units_and_blocks_keep_their_order(toy_suite, toy_catalogue):
-    base = planned(toy_suite(), toy_catalogue)
-    parts = [shard(base, i, 4) for i in range(4)]
+def test_chunks_hold_whole_queries_and_shards_partition_them(toy_suite, toy_catalogue):
+    plan, _ = plan_of(toy_suite(), toy_catalogue, "batch_size=7")
+    many, _ = plan_of(toy_suite(), toy_catalogue, "batch_size=1")
 
-    assert sorted(u.id for part in parts for u in part) == sorted(u.id for u in base)
-    audit = audits(read(str(toy_suite()), toy_catalogue))[0]
-    assert [u for b in blocks(audit, base, 4) for u in b.units] == base
+    assert plan.chunks() == [(0, 1), (2, 3), (4,)]
+    assert many.chunks() == [(i,) for i in range(5)]
+    parts = [plan.chunks(i, 3) for i in range(3)]
+    assert parts == [[(0, 3)], [(1, 4)], [(2,)]]

@@ -14,10 +14,11 @@ from PIL import Image
 from fiber_audit import records
 from fiber_audit._judge import written
 from fiber_audit._judge.verdicts import Verdict
-from fiber_audit._report import exhibits, write_report
+from fiber_audit._report import write_report
 from fiber_audit._report.answer import answer_of
 from fiber_audit._report.images import data_uri
 from fiber_audit._report.pictures import spread
+from fiber_audit._score import exhibits
 from fiber_audit._score.gallery import FOLDER, Gallery, load_all, save
 from fiber_audit._suite.condition import Condition
 from fiber_audit.contracts import Table
@@ -204,7 +205,8 @@ def hostile(evil):
     odd = table(title=evil, caption=evil, corner=evil, columns=(evil, "b"), links={"a": audit})
     galleries = [gallery(audit, query_ids=(evil, '"><b>'))]
     verdicts = [verdict(0, evil, "fail")]
-    return rows, galleries, {evil: {evil: {evil: evil}}}, f"# {evil}", {evil: [odd]}, verdicts
+    suite = "# " + "".join(c for c in evil if c != "\0" and not "\ud800" <= c <= "\udfff")
+    return rows, galleries, {evil: {evil: {evil: evil}}}, suite, {evil: [odd]}, verdicts
 
 
 def test_malicious_names_are_text(page):
@@ -214,13 +216,14 @@ def test_malicious_names_are_text(page):
     assert "alert(1)" in "".join(Reader(text).words)
 
 
-@pytest.mark.parametrize(
-    "evil", ["\x1b[2J\x07", "\u202eevil", "a\x00b", "\ud800", "\u2028", "\x9b1m"]
-)
+ACTING = ["\x1b[2J\x07", "\u202eevil", "\x00b", "\ud800", "\u2028", "\x9b1m"]
+
+
+@pytest.mark.parametrize("evil", ACTING)
 def test_characters_that_would_act_are_visible_escapes(page, evil):
     text = page(*hostile(evil))
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u202e\ud800-\udfff]", text)
-    assert evil[:1].encode("unicode_escape").decode() in text or "a\\x00b" in text
+    assert evil[:1].encode("unicode_escape").decode() in text
 
 
 @pytest.mark.parametrize(
@@ -561,11 +564,8 @@ def test_a_run_of_the_first_version_has_a_page_without_pictures(run):
 
 
 def test_numbers_beyond_all_axes_are_in_the_table_and_spoil_no_plot(page):
-    rows = both_axes() + [
-        row("huge/p/s", "loss", value=1e300),
-        row("huge/p/s", "kl", "consistency"),
-    ]
-    text = page(rows)
+    huge = [row("huge/p/s", "loss", value=1e300), row("huge/p/s", "kl", "consistency")]
+    text = page([*both_axes(), *huge])
     assert "1e+300" in text
     assert "huge/p/s" not in text[text.index("<svg") : text.index("</svg>")]
 
@@ -616,11 +616,12 @@ def test_no_result_is_cut_off_at_1300_pixels(run):
     ]  # fmt: skip
     path = write_report(run(rows, verdicts=[verdict(i, "c", high=0.25) for i in range(len(rows))]))
     script = (
-        "<script>document.title = [...document.querySelectorAll('#results > .tables .scroll')]"
-        ".map(e => e.scrollWidth - e.clientWidth) + ';' +"
-        "(document.documentElement.scrollWidth - innerWidth)</script></body>"
+        "<script>"
+        "const parts = [...document.querySelectorAll('#results > .tables .scroll')];"
+        "document.title = [...parts, document.documentElement].map("
+        "e => e.scrollWidth - e.clientWidth)</script></body>"
     )
     path.write_text(without_policy(path.read_text()).replace("</body>", script))
     title = re.search("<title>(.*?)</title>", browsed(path))[1]
 
-    assert title == "0,0,0,0;0"
+    assert title == "0,0,0,0,0"

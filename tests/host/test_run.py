@@ -9,10 +9,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from fiber_audit._run import Options, run
+from fiber_audit._suite.read import read
 from fiber_audit.errors import UsageError
-from fiber_audit.records import COLUMNS, read_csv
-from fiber_audit.runner import Options, run
-from fiber_audit.suite import read
+from fiber_audit.records import COLUMNS
+from fiber_audit.records import read as read_records
 
 TOY = str(Path(__file__).with_name("toy.py"))
 VOLATILE = ["run_id", "started_at", "seconds", "batch_size", "git_dirty", "git_sha"]
@@ -24,7 +25,7 @@ def go(toy_suite, toy_catalogue, tmp_path):
 
     def call(*settings, out="run", more="", shard=(0, 1)):
         suite = read(str(toy_suite(more)), toy_catalogue, settings)
-        return run(suite, toy_catalogue, Options(tmp_path / out, shard, extra=(TOY,)))
+        return run(suite, toy_catalogue, Options(tmp_path / out, shard))
 
     return call
 
@@ -34,7 +35,9 @@ def comparable(records):
 
 
 def pooled(records):
-    return records[records["query"].isna()].set_index("audit")
+    """The pooled rows of the toy's metric."""
+    rows = records[records["query"].isna() & (records["metric"] != "draws_lost")]
+    return rows.set_index("audit")
 
 
 def test_a_run_leaves_the_documented_files_and_columns(go, tmp_path):
@@ -42,10 +45,11 @@ def test_a_run_leaves_the_documented_files_and_columns(go, tmp_path):
     names = {p.name for p in (tmp_path / "run").iterdir()}
 
     assert names >= {
-        "suite.toml", "units", "records.csv", "records.parquet", "report.html", "environment.json",
+        "suite.toml", "units", "observed", "gallery", "records.csv", "records.json",
+        "records.parquet", "report.html", "environment.json", "identity.json",
     }  # fmt: skip
-    assert list(read_csv(done.path / "records.csv").columns) == list(COLUMNS)
-    pd.testing.assert_frame_equal(read_csv(done.path / "records.csv"), done.records)
+    assert list(read_records(done.path).columns) == list(COLUMNS)
+    pd.testing.assert_frame_equal(read_records(done.path), done.records)
     from_parquet = pd.read_parquet(done.path / "records.parquet")
     assert from_parquet["value"].tolist() == done.records["value"].tolist()
     assert json.loads((done.path / "environment.json").read_text())["fiber_audit"]
@@ -69,7 +73,7 @@ def test_shards_together_give_the_run_that_one_process_gives(go):
     whole = go("samplers.proj.strength=0.3", out="whole")
     parts = [go("samplers.proj.strength=0.3", out="parts", shard=(i, 3)) for i in range(3)]
 
-    assert [p.incomplete for p in parts] == [10, 5, 0]
+    assert [p.incomplete for p in parts] == [9, 3, 0]
     pd.testing.assert_frame_equal(comparable(whole.records), comparable(parts[2].records))
 
 
@@ -84,17 +88,18 @@ def test_the_same_command_again_draws_nothing_twice(go):
 
 def test_more_draws_keep_those_that_exist(go):
     first = go("draws=2")
-    before = {p.name for p in (first.path / "units").iterdir()}
+    before = {p.name: p.read_bytes() for p in (first.path / "units").iterdir()}
     second = go("draws=3")
+    after = {p.name: p.read_bytes() for p in (second.path / "units").iterdir()}
 
-    assert before < {p.name for p in (second.path / "units").iterdir()}
+    assert before.items() < after.items()
+    pd.testing.assert_frame_equal(comparable(second.records), comparable(go(out="new").records))
 
 
 @pytest.mark.parametrize(
     ("settings", "part"),
     [
         (("samplers.bad.crash=true",), "RuntimeError: the sampler fell over"),
-        (("samplers.bad.diverge_at=2",), "1 of 15 draws left the finite numbers"),
     ],
 )
 def test_one_failing_cell_is_one_error_row_and_the_rest_is_complete(go, settings, part):
@@ -112,7 +117,7 @@ def test_a_failing_metric_costs_its_own_cells(go):
     done = go("metrics=['toy_loss', {use='toy_loss', fail=true}]")
 
     assert done.failed == 1
-    assert (done.records["status"] == "ok").sum() == 6
+    assert (done.records["status"] == "ok").sum() == 7
     assert "ZeroDivisionError" in done.records["message"].dropna().item()
 
 
@@ -132,6 +137,39 @@ def test_evaluations_are_means_per_draw(go):
     assert row["prior_backward"] == 0
 
 
+def test_one_lost_draw_costs_one_draw_and_the_table_says_so(go):
+    done = go("samplers.proj.diverge_at=2")
+    lost = done.records[done.records["metric"] == "draws_lost"].iloc[0]
+    row = pooled(done.records).loc["two/gauss/proj"]
+
+    assert (lost["value"], lost["n"]) == (1, 15)
+    assert row["status"] == "ok"
+    assert "14 of 15 draws" in row["message"]
+    assert done.failed == 0
+    assert [(v.condition.metric, v.status) for v in done.verdicts] == [("draws_lost", "fail")]
+
+
+def test_a_condition_decides_how_many_draws_may_be_lost(go):
+    allowed = "[[conditions]]\nmetric = 'draws_lost'\nmax = 1\n"
+    done = go("samplers.proj.diverge_at=2", more=allowed)
+
+    assert [v.status for v in done.verdicts] == ["pass"]
+
+
+def test_an_audit_that_lost_every_draw_is_an_error(go):
+    done = go("samplers.proj.diverge_at=0", "draws=1", "batch_size=1")
+
+    assert done.failed == 1
+    assert "5 of 5 draws left the finite numbers" in pooled(done.records)["message"].item()
+
+
+def test_an_extractor_may_be_called_unguided(go):
+    done = go(more="[extractors.unguided]\nuse = 'toy-first-two'\n")
+    values = pooled(done.records)["value"]
+
+    assert values["unguided/gauss/proj"] == values["two/gauss/proj"] < 1e-6
+
+
 def test_what_cannot_be_computed_is_refused_before_anything_is_written(go, tmp_path):
     for settings in (("queries.n=51",), ("device='tpu9'",)):
         with pytest.raises(UsageError):
@@ -146,7 +184,7 @@ def test_what_cannot_be_computed_is_refused_before_anything_is_written(go, tmp_p
 def test_killed_at_any_moment_and_run_again_gives_the_same_records(go, tmp_path, when):
     whole = go("draws=40", "batch_size=2", out="whole")
     code = (
-        "import sys; from fiber_audit.cli import main; import fiber_audit.store as s, time\n"
+        "import time, fiber_audit._draw.store as s; from fiber_audit.commands.main import main\n"
         "save = s.Store.save\n"
         "def slow(*a): time.sleep(0.03); return save(*a)\n"
         "s.Store.save = slow; main()"
@@ -168,3 +206,77 @@ def test_killed_at_any_moment_and_run_again_gives_the_same_records(go, tmp_path,
 
     assert done > 0
     pd.testing.assert_frame_equal(comparable(whole.records), comparable(again.records))
+
+
+def test_a_damaged_unit_and_what_was_seen_of_it_are_computed_again_and_it_is_said(go):
+    first = go()
+    for kind in ("units", "observed"):
+        for path in (first.path / kind).glob("two_gauss_proj-*.npz"):
+            data = bytearray(path.read_bytes())
+            data[len(data) // 2] ^= 1
+            path.write_bytes(data)
+    second = go()
+
+    pd.testing.assert_frame_equal(first.records, second.records)
+    assert "is damaged and is computed again" in (first.path / "log.jsonl").read_text()
+
+
+@pytest.mark.parametrize("kind", ["units", "observed", "gallery"])
+def test_deleting_a_part_of_a_run_loses_nothing(go, kind):
+    first = go()
+    pictures = {p.name: p.read_bytes() for p in (first.path / "gallery").iterdir()}
+    for path in (first.path / kind).iterdir():
+        path.unlink()
+    second = go()
+
+    pd.testing.assert_frame_equal(first.records, second.records)
+    assert {p.name: p.read_bytes() for p in (first.path / "gallery").iterdir()} == pictures
+
+
+@pytest.mark.parametrize("keep", ["float32", "none"])
+def test_how_draws_are_kept_changes_no_number_of_a_table(go, keep):
+    base, other = go(out="a"), go(f"keep='{keep}'", out="b")
+
+    pd.testing.assert_frame_equal(
+        comparable(base.records).drop(columns="config_hash"),
+        comparable(other.records).drop(columns="config_hash"),
+    )
+    assert any((other.path / "units").iterdir()) == (keep != "none")
+
+
+def test_a_table_cannot_be_kept_in_8_bits(go):
+    with pytest.raises(UsageError, match="keep = 'uint8'"):
+        go("keep='uint8'")
+
+
+def test_a_directory_belongs_to_one_suite(go, tmp_path):
+    go()
+    before = (tmp_path / "run" / "records.csv").read_bytes()
+    with pytest.raises(UsageError, match="holds a run of the suite 'toy', not of 'other'"):
+        go("name='other'")
+
+    assert (tmp_path / "run" / "records.csv").read_bytes() == before
+
+
+def test_another_configuration_in_the_same_directory_is_another_run(go):
+    first, again = go(), go()
+    changed = go("samplers.proj.strength=0.5")
+
+    assert first.records["run_id"].unique() == again.records["run_id"].unique()
+    assert first.records["run_id"].unique() != changed.records["run_id"].unique()
+
+
+@pytest.mark.parametrize("scale", ["nan", "inf"])
+def test_queries_that_are_not_finite_are_refused_before_anything_is_written(go, tmp_path, scale):
+    with pytest.raises(UsageError, match="point-0"):
+        go(f"queries.scale={scale}")
+
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_null_of_every_pair_is_not_held_for_many_queries(go):
+    """See benchmarks/host_overhead.py for the memory; here: it is bounded, and says its n."""
+    records = go("queries.n=50", "draws=1", "metrics=['fiber_loss_relative']").records
+    pairs = records[records["statistic"] == "random_pairs"]
+
+    assert pairs["n"].item() == 50 * 49

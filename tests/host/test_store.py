@@ -1,63 +1,69 @@
 import numpy as np
 import pytest
-import torch
 
-from fiber_audit.contracts import Draws
-from fiber_audit.errors import DataError
-from fiber_audit.meter import Cost
-from fiber_audit.plan import Audit, Block, Unit
-from fiber_audit.store import Store, existing, write_atomically
+from fiber_audit._draw.plan import Audit, Piece
+from fiber_audit._draw.store import Store, existing
+from fiber_audit.errors import DataError, DiskError
 
 AUDIT = Audit("e", "p", "s")
 
 
-def block(*numbers):
-    return Block(AUDIT, tuple(Unit(f"id{i}", i, 0, i) for i in numbers))
+def piece(*numbers, audit=AUDIT):
+    return Piece(audit, tuple(numbers), tuple(f"id{i}" for i in numbers))
 
 
-def draws(*numbers):
-    data = torch.tensor(numbers, dtype=torch.float32)[:, None]
-    return Draws(data, data, torch.ones(len(numbers), dtype=torch.bool), data, {"d": data[:, 0]})
+def arrays(*numbers):
+    return {
+        "id": np.array([f"id{i}" for i in numbers]),
+        "data": np.array(numbers, dtype=np.float32)[:, None] + np.zeros(40, np.float32),
+    }
 
 
-def test_rows_come_back_in_the_order_asked_for_whatever_the_blocks(tmp_path):
-    store = Store(tmp_path)
-    store.save(block(2, 0), draws(2, 0), Cost(prior_forward=10))
-    store.save(block(1), draws(1), Cost(prior_forward=7))
-    rows = store.load(AUDIT, block(0, 1, 2).units)
-
-    assert rows["data"][:, 0].tolist() == [0, 1, 2]
-    assert rows["cost.prior_forward"].tolist() == [5, 7, 5]
-    assert rows["diagnostic.d"].tolist() == [0, 1, 2]
-    assert store.finished(AUDIT) == {"id0", "id1", "id2"}
-    assert store.load(AUDIT, block(0, 3).units) is None
+@pytest.fixture
+def store(tmp_path):
+    made = Store(tmp_path / "run")
+    made.open()
+    return made
 
 
-def test_audits_with_similar_names_are_kept_apart(tmp_path):
-    store = Store(tmp_path)
-    store.save(Block(Audit("e", "p", "s-2"), block(0).units), draws(0), Cost())
+def test_rows_are_found_by_their_ids_whatever_the_files(store):
+    names = [store.save("units", piece(2, 0), arrays(2, 0)).name]
+    names.append(store.save("units", piece(1), arrays(1)).name)
+    found = store.load(names, ["id0", "id1", "id3"])
 
-    assert store.finished(AUDIT) == set()
+    assert {unit: float(a["data"][row, 0]) for unit, (a, row) in found.items()} == {
+        "id0": 0.0, "id1": 1.0,
+    }  # fmt: skip
+
+
+def test_audits_with_similar_names_are_kept_apart(store):
+    store.save("units", piece(0, audit=Audit("e", "p", "s-2")), arrays(0))
+
+    assert list(store.index("units", AUDIT, "id")) == []
 
 
 @pytest.mark.parametrize("keep", [0, 10, 200])
-def test_a_damaged_file_is_computed_again_not_believed(tmp_path, keep):
-    store = Store(tmp_path)
-    path = store.save(block(0), draws(0), Cost())
+def test_a_truncated_file_is_removed_and_the_log_says_so(store, keep):
+    path = store.save("units", piece(0), arrays(0))
     path.write_bytes(path.read_bytes()[:keep])
 
-    assert store.finished(AUDIT) == set()
+    assert store.load([path.name], ["id0"]) == {}
+    assert not path.exists()
+    assert "is damaged and is computed again" in (store.path / "log.jsonl").read_text()
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
-    path = tmp_path / "a"
-    write_atomically(path, b"old")
-    monkeypatch.setattr("fiber_audit.store.os.fsync", lambda _: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        write_atomically(path, b"new")
-
-    assert path.read_bytes() == b"old"
-    assert [p.name for p in tmp_path.iterdir()] == ["a"]
+def test_no_flipped_bit_of_a_unit_is_believed(store):
+    """Either the file is refused, or what it holds is what was written."""
+    rng = np.random.default_rng(0)
+    written = store.save("units", piece(0, 1), arrays(0, 1)).read_bytes()
+    for place in rng.integers(0, len(written), 200):
+        flipped = bytearray(written)
+        flipped[place] ^= 1 << int(rng.integers(8))
+        path = store.path / "units" / store.name_of(piece(0, 1))
+        path.write_bytes(flipped)
+        found = store.load([path.name], ["id0", "id1"])
+        assert all(a["data"][row].tolist() == arrays(0, 1)["data"][int(unit[2:])].tolist()
+                   for unit, (a, row) in found.items())  # fmt: skip
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
@@ -65,7 +71,28 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
         existing(tmp_path)
 
 
-def test_files_hold_no_pickles(tmp_path):
-    path = Store(tmp_path).save(block(0), draws(0), Cost())
+def test_a_directory_that_cannot_be_made_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DiskError, match="cannot be a run directory"):
+        Store(tmp_path / "file" / "run").open()
+
+
+def test_files_hold_no_pickles(store):
+    path = store.save("units", piece(0), arrays(0))
     with np.load(path, allow_pickle=False) as archive:
         assert all(archive[k].dtype != object for k in archive.files)
+
+
+def test_what_a_killed_process_left_half_written_is_swept_when_the_run_goes_on(store):
+    litter = store.path / "units" / ".writing-999999999-abc"
+    litter.write_bytes(b"half")
+    store.open()
+
+    assert not litter.exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "\udcff", "nul\0", "[" * 100_000])
+def test_a_damaged_json_file_is_one_sentence(store, text):
+    (store.path / "identity.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(DataError, match=r"identity\.json"):
+        store.facts("identity.json")

@@ -1,12 +1,28 @@
 import json
 import math
 import tomllib
+from pathlib import Path
 
 import pytest
+import torch
 
-from fiber_audit.contracts import Count, Fraction, Positive
+from fiber_audit._run import Options
+from fiber_audit._suite.catalogue import Catalogue
+from fiber_audit._suite.read import parse
+from fiber_audit.contracts import Count, Executor, Fraction, Metric, Positive
 from fiber_audit.errors import UsageError
-from fiber_audit.tune import Budget, Trial, best, bounds_of, front, values
+from fiber_audit.measuring import measured
+from fiber_audit.testing import GaussianPrior, LinearExtractor
+from fiber_audit.tune import Budget, Trial, best, bounds_of, front, narrowed, tune, values
+
+
+TOY = Path(__file__).parent / "toy.py"
+
+
+class InProcess(Executor):
+    def map(self, work, pieces):
+        for piece in pieces:
+            yield piece, work(piece)
 
 
 def trial(value, fidelity, consistency, seconds=1.0, evaluations=10.0):
@@ -58,15 +74,97 @@ def test_a_budget_is_not_passed(budget, allowed):
     assert len(made) == allowed
 
 
+class Spread(Metric):
+    axis, better = "consistency", "lower"
+
+    def observe(self, block):
+        return {"data": block.data}
+
+    def summarise(self, seen):
+        far = seen.observed["draws", "data"] - seen.observed["unguided", "data"]
+        yield measured("mean", (far**2).mean(axis=-1))
+
+
+@pytest.fixture
+def world(tmp_path):
+    """(trials of a number of them, how many extractors and priors were made) in the toy world."""
+    made = []
+
+    def extractor():
+        made.append("extractor")
+        return LinearExtractor(torch.eye(4)[:2])
+
+    def prior():
+        made.append("prior")
+        return GaussianPrior(torch.zeros(4), torch.eye(4))
+
+    catalogue = Catalogue.load(extra=[str(TOY)], autoload=False)
+    for kind, factory in (("extractor", extractor), ("prior", prior), ("metric", Spread)):
+        catalogue.add(kind, factory.__name__.lower(), factory)
+    catalogue.add("executor", "local", InProcess)
+
+    def trials(count, draws=2, **options):
+        suite = parse(
+            {
+                "name": "toy",
+                "draws": draws,
+                "metrics": ["toy_loss", "spread"],
+                "queries": {"use": "toy-points"},
+                "extractors": {"extractor": {}},
+                "priors": {"prior": {}},
+                "samplers": {"toy-projecting": options},
+            },
+            catalogue,
+        )
+        narrow = narrowed(suite, "toy-projecting", None, None)
+        budget = Budget(trials=count)
+        return list(
+            tune(
+                narrow,
+                catalogue,
+                "toy-projecting",
+                "strength",
+                (0.25, 2),
+                budget,
+                Options(tmp_path),
+            )
+        )
+
+    return trials, made
+
+
+def test_trials_share_networks_and_data(world):
+    trials, made = world
+
+    found = trials(5)
+
+    assert len({t.value for t in found}) == 5
+    assert all(math.isfinite(t.fidelity) for t in found)
+    assert made == ["prior", "extractor"]
+
+
+def test_a_trial_that_loses_draws_is_beaten_by_all_others(world):
+    trials, _ = world
+
+    found = trials(2, diverge_at=1)
+
+    assert [t.fidelity for t in found] == [math.inf, math.inf]
+    assert found[0].message == "1 of 10 draws were lost"
+    assert found[0].evaluations > 0
+
+
 CONSISTENCY = """
 from fiber_audit import hookimpl
-from fiber_audit.contracts import Measurement, Metric
+from fiber_audit.contracts import Metric
+from fiber_audit.measuring import measured
 
 class Spread(Metric):
     axis, better, unit = "consistency", "lower", ""
-    def measure(self, context):
-        far = (context.draws.data - context.unguided).square().mean().item()
-        return [Measurement("spread", "mean", far, 5, "", "consistency", "lower")]
+    def observe(self, block):
+        return {"data": block.data}
+    def summarise(self, seen):
+        far = seen.observed["draws", "data"] - seen.observed["unguided", "data"]
+        yield measured("mean", (far**2).mean(axis=-1))
 
 @hookimpl
 def fiber_audit_metrics():

@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from fiber_audit import verdicts
-from fiber_audit.conditions import Condition, judge
-from fiber_audit.records import frame, to_csv
+from fiber_audit import Condition
+from fiber_audit._judge import written
+from fiber_audit._judge.verdicts import judge
+from fiber_audit.records import frame, write
 
 
 @dataclass
@@ -45,6 +46,8 @@ def rows(audit, scale, common):
         interval = {"stderr": spread, "ci_low": value - 2 * spread, "ci_high": value + 2 * spread}
         yield found | (interval if metric != "saturation" else {})
         yield found | {"query": "=q-1", "value": value * 1.1}
+    seen = {**row, "metric": "diversity", "statistic": "mean", "value": scale / 3, "n": 16}
+    yield seen | {"seen_by": "clip", "better": "higher", "status": "ok"}
     yield {**row, "metric": "broken", "status": "error", "message": 'no | luck\n<b>"at all"</b>'}
     yield {**row, "metric": "diversity", "statistic": "floor", "status": "skipped", "message": "n"}
 
@@ -53,10 +56,19 @@ def rows(audit, scale, common):
 def make_run(tmp_path):
     """Call it for a run directory with records and verdicts."""
 
-    def make(scale=1.0, started_at="2026-11-25T01:02:03Z", git_sha="c0ffee" + "0" * 34):
-        path = tmp_path / f"run-{started_at[:10]}"
-        common = {"run_id": "suite-1234", "started_at": started_at, "suite": "suite"}
-        common |= {"git_sha": git_sha, "schema_version": 1, "seed": 0, "git_dirty": 0}
+    def make(
+        scale=1.0,
+        started_at="2026-11-25T01:02:03Z",
+        git_sha="c0ffee" + "0" * 34,
+        run_id=None,
+        suite="suite",
+        config="c0",
+    ):
+        run_id = run_id or f"{suite}-{started_at[:10]}"
+        path = tmp_path / f"{suite}-{config}-{run_id}"
+        common = {"run_id": run_id, "started_at": started_at, "suite": suite}
+        common |= {"schema_version": 2, "git_sha": git_sha, "seed": 0, "git_dirty": 0}
+        common |= {"config_hash": config}
         records = frame(row for audit in AUDITS for row in rows(audit, scale, common))
         conditions = [
             Condition("fiber_loss_rms", max=1),
@@ -68,10 +80,10 @@ def make_run(tmp_path):
             Condition("diversity", statistic="floor", extractor="shape", max=1),
         ]
         judged = judge(records, conditions)
-        records = verdicts.marked(records, judged)
+        records = written.marked(records, judged)
         path.mkdir()
-        verdicts.write(judged, path)
-        (path / "records.csv").write_text(to_csv(records))
+        written.write(judged, path)
+        write(records, path)
         (path / "report.html").write_text("<html></html>")
         return FinishedRun(path, records)
 

@@ -1,9 +1,10 @@
-"""Work for the `local` executor that needs no torch; as a script, a parent with workers.
+"""Work for the `local` executor that needs no torch; as a script, a parent with two workers.
 
-python local_toy.py threads|main WORK PIECE...   prints "computing" and then its results
+python local_toy.py WAY PIECE...   computes obey(piece); prints "computing", then the results
 """
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
@@ -61,13 +62,14 @@ class Obedient:
 
 
 def obey(piece):
-    """Do what the piece says."""
+    """Do what the piece says, and return it."""
     match piece:
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         case "segfault":
             ctypes.string_at(0)
         case "os._exit":
+            sys.stdout.write("last words\n")
             os._exit(7)
         case "sys.exit":
             sys.exit(0)
@@ -77,39 +79,61 @@ def obey(piece):
             raise Unpicklable("here only")
         case "lambda":
             return lambda: None
+        case "wait":
+            time.sleep(1)
         case "hang":
             time.sleep(600)
         case "deaf":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             time.sleep(600)
-        case "frozen":  # never lets go of the interpreter
+        case "frozen":  # in C, and never lets go of the interpreter
             ctypes.PyDLL(None).sleep(600)
-        case "print":
-            print("printed")
-            os.system("echo echoed")
-        case "wait":
-            time.sleep(1)
+        case "noise":
+            sys.stdout.write("from Python\n")
+            sys.stdout.flush()
+            os.write(1, b"from C\n")
+            os.system("echo from a child")
     return piece
 
 
-def main(where, work, *pieces):
+def compute(pieces):
+    """Compute the pieces in two workers."""
+    with executor() as workers:
+        say("computing")
+        for piece, result in workers.map(obey, pieces):
+            say(f"{piece} {result}")
+
+
+def leave(pieces):
+    """Begin, and come to the end of the script without ending the work."""
+    executor.kept = executor().__enter__().map(obey, pieces)
+    say(next(executor.kept))
+
+
+def thread(pieces):
+    """Begin in a thread that ends before the workers do; say how many workers that leaves."""
+    results = executor().__enter__().map(obey, pieces)
+    starter = threading.Thread(target=next, args=(results,))
+    starter.start()
+    starter.join()
+    time.sleep(0.2)
+    say(f"{len(multiprocessing.active_children())} workers")
+    for result in results:
+        say(result)
+
+
+def executor():
     from fiber_audit_local.local import LocalExecutor
 
-    def compute():
-        with LocalExecutor(workers=2) as executor:
-            print("computing", flush=True)
-            for piece, result in executor.map(globals()[work], pieces):
-                print(piece, result, flush=True)
+    return LocalExecutor(workers=2)
 
-    if where == "thread":
-        thread = threading.Thread(target=compute)
-        thread.start()
-        thread.join()
-    else:
-        compute()
+
+def say(words):
+    sys.stdout.write(f"{words}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
-elif os.environ.get("SLOW_IMPORT") and __name__ == "__mp_main__":
-    time.sleep(1)
+    globals()[sys.argv[1]](sys.argv[2:])
+elif __name__ == "__mp_main__":  # a worker is being started
+    time.sleep(float(os.environ.get("SLOW_START", 0)))

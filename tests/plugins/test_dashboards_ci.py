@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from xml.etree import ElementTree
 
 import pytest
-from fiber_audit_dashboards import GithubSummary, JUnit
-from fiber_audit_dashboards.cases import cases
-from fiber_audit_dashboards.github_summary import LIMIT, within
+from fiber_audit_dashboards.cases import cases, verdicts
+from fiber_audit_dashboards.github_summary import LIMIT, GithubSummary, within
+from fiber_audit_dashboards.junit import JUnit
+from fiber_audit_dashboards.markdown import address, cell, command
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from fiber_audit import Condition, DataError
+from fiber_audit._judge import written
+from fiber_audit._judge.verdicts import judge
+from fiber_audit.check.exporter import example_records
 from fiber_audit.records import frame
 
 AUDIT, OTHER = "shape/latent/ndtm", "colour, or not/latent/ndtm"
@@ -59,7 +67,7 @@ def test_junit_counts_are_those_of_its_cases(junit):
     assert suites.tests == len(found)
     assert suites.failures == kinds.count("Failure")
     assert suites.errors == kinds.count("Error")
-    assert suites.skipped == kinds.count("Skipped")
+    assert sum(suite.skipped for suite in suites) == kinds.count("Skipped")
 
 
 def test_a_junit_failure_says_value_interval_and_bound(junit):
@@ -67,11 +75,11 @@ def test_a_junit_failure_says_value_interval_and_bound(junit):
     _, case = found[AUDIT, "0.9 <= diversity (extractor = shape)"]
 
     message = case.result[0].message
-    properties = {p.get("name"): float(p.get("value")) for p in case._elem.iter("property")}
+    numbers = dict(line.split(" = ") for line in case.system_out.splitlines())
 
     assert re.search(r"0\.6667 \[0\.4762, 0\.8571\].*min 0\.9", message)
-    assert properties["value"] == 2 / 3
-    assert properties["low"] == 0.9
+    assert float(numbers["value"]) == 2 / 3
+    assert float(numbers["low"]) == 0.9
 
 
 def test_a_junit_warning_is_a_passed_case_that_tells_of_it(junit):
@@ -86,6 +94,113 @@ def test_junit_text_holds_what_xml_cannot(finished, tmp_path, junit):
     _, found = junit()
 
     assert found[AUDIT, "every metric was measured"][0] == "Error"
+
+
+# What the schema of Jenkins' xUnit plugin (junit-10) allows: tag -> required attributes, optional
+# ones, children. Times, counts and texts are strings, a suite's and the root's time is a number.
+TIMED = re.compile(r"[0-9.,]*")
+OUTCOME = (set(), {"type", "message"}, set())
+SCHEMA = {
+    "testsuites": (set(), {"name", "time", "tests", "failures", "errors"}, {"testsuite"}),
+    "testsuite": (
+        {"name", "tests", "failures", "errors"},
+        {
+            "group",
+            "time",
+            "skipped",
+            "timestamp",
+            "hostname",
+            "id",
+            "package",
+            "file",
+            "log",
+            "url",
+        },
+        {"testsuite", "properties", "testcase", "system-out", "system-err"},
+    ),
+    "testcase": (
+        {"name"},
+        {"time", "classname", "group"},
+        {"skipped", "error", "failure", "system-out", "system-err"},
+    ),
+    "failure": OUTCOME,
+    "error": OUTCOME,
+    "skipped": OUTCOME,
+    "system-out": (set(), set(), set()),
+}
+
+
+def faults(element):
+    """Where an element and what is in it differ from the schema."""
+    required, optional, children = SCHEMA[element.tag]
+    given = set(element.attrib)
+    wrong = [f"{element.tag} lacks {name}" for name in required - given]
+    wrong += [f"{element.tag} has {name}" for name in given - required - optional]
+    wrong += [f"{child.tag} in {element.tag}" for child in element if child.tag not in children]
+    if element.tag != "testcase" and not TIMED.fullmatch(element.get("time", "")):
+        wrong.append(f"time of {element.tag}")
+    return wrong + [fault for child in element for fault in faults(child)]
+
+
+def test_junit_is_valid_against_the_schema_of_jenkins_xunit(finished, tmp_path):
+    (path,) = JUnit().export(finished.records, finished.path, tmp_path)
+
+    root = ElementTree.parse(path).getroot()
+
+    assert faults(root) == []
+    assert {element.tag for element in root.iter()} == SCHEMA.keys()
+
+
+ANY = st.text(st.characters(), min_size=1, max_size=12)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(ANY, ANY, ANY, ANY)
+def test_junit_is_valid_for_every_name_and_message(tmp_path, suite, audit, title, message):
+    run = {"run_id": "r", "started_at": "2026-01-02T03:04:05Z", "suite": suite, "audit": audit}
+    row = {**run, "sampler": "s", "metric": "m", "status": "error", "message": message}
+    records = frame([row, {**row, "statistic": "mean", "value": 1.0, "status": "ok"}])
+    written.write(judge(records, [Condition("m", max=0, decide="value", name=title)]), tmp_path)
+
+    (path,) = JUnit().export(records, tmp_path, tmp_path)
+    GithubSummary().export(records, tmp_path, tmp_path)
+
+    root = ElementTree.parse(path).getroot()
+    assert faults(root) == []
+    assert [case.get("classname") for case in root.iter("testcase")] == [records["audit"][0]] * 2
+
+
+def test_two_conditions_of_one_name_are_two_cases(finished, tmp_path):
+    conditions = [Condition("fiber_loss_rms", max=bound, name="same") for bound in (1, 1e-9)]
+    written.write(judge(finished.records, conditions), tmp_path)
+
+    found = {(c.audit, c.name): c.status for c in cases(finished.records, tmp_path)}
+
+    assert found[AUDIT, "same"] == "pass"
+    assert found[AUDIT, "same (2)"] == "fail"
+
+
+def test_a_damaged_verdicts_file_is_told_in_a_sentence(tmp_path):
+    for text in ("", "[1]", "{}", "null", '[{"condition": {}}]', "\udcff", "[" * 5000):
+        (tmp_path / "verdicts.json").write_text(text, errors="surrogateescape")
+        if text == "{}":
+            assert verdicts(tmp_path) == []
+            continue
+        with pytest.raises(DataError, match=r"verdicts\.json: not a verdicts file"):
+            verdicts(tmp_path)
+
+
+def test_markup_from_outside_is_shown_not_obeyed(tmp_path):
+    summary, _ = GithubSummary().export(example_records(), tmp_path, tmp_path)
+
+    text = summary.read_text()
+    assert not re.search(r"<b>|\[x\]|\x1b|\\x1b(?!\[)|`|\$", text)
+    assert '=1+1 | <b>"[x](y)"</b> & ]]> `$`' in unescape(text)
+    assert cell("a_b *c* @d #1 !e ~f~") == "a_b &#42;c&#42; &#64;d &#35;1 &#33;e &#126;f&#126;"
+    assert address("https://ci/x)y <z>") == "https://ci/x%29y%20%3Cz%3E"
+    assert command("error", "a\n::b", "c\r\n::d").count("\n") == 1
 
 
 def test_case_names_are_the_same_in_every_run(make_run):

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from fiber_audit_dashboards import (
-    Asv,
-    Bencher,
-    GithubActionBenchmark,
-    MLflow,
-    OpenMetrics,
-    Trackio,
-)
-from fiber_audit_dashboards.bencher import slug
-from fiber_audit_dashboards.series import Point, points
+from fiber_audit_dashboards.asv import Asv
+from fiber_audit_dashboards.bencher import Bencher, slugs
+from fiber_audit_dashboards.github_action_benchmark import GithubActionBenchmark
+from fiber_audit_dashboards.mlflow import MLflow
+from fiber_audit_dashboards.openmetrics import OpenMetrics
+from fiber_audit_dashboards.series import readings
+from fiber_audit_dashboards.trackio import Trackio
 
-from fiber_audit.errors import DataError
+from fiber_audit import DataError
+from fiber_audit.check.exporter import example_records
 
 NUMBER = {"type": "number"}
 TEXT = {"type": "string", "minLength": 1}
@@ -61,7 +61,7 @@ def strict(path):
 
 
 def named(records):
-    return {point.name: point.value for point in points(records)}
+    return {reading.name: reading.value for reading in readings(records)}
 
 
 def test_github_action_benchmark_gets_one_valid_file_per_direction(finished, tmp_path):
@@ -97,24 +97,31 @@ def test_github_action_benchmark_gets_no_empty_file(finished, tmp_path):
 def test_bencher_reads_every_value_with_its_interval(finished, tmp_path):
     jsonschema = pytest.importorskip("jsonschema")
 
-    (path,) = Bencher().export(finished.records, finished.path, tmp_path)
+    path, named = Bencher().export(finished.records, finished.path, tmp_path)
 
     found = strict(path)
     jsonschema.validate(found, BENCHER)
-    for point in points(finished.records):
-        metric = found[point.audit][slug(point)]
-        assert metric["value"] == point.value
-        assert metric.get("lower_value") == point.ci_low
+    slug = {measure: name for name, measure in strict(named).items()}
+    for reading in readings(finished.records):
+        metric = found[reading.audit][slug[reading.measure]]
+        assert metric["value"] == reading.value
+        assert metric.get("lower_value") == reading.ci_low
 
 
 def test_a_bencher_measure_that_is_too_long_stays_unique_and_stable():
-    def point(metric):
-        return Point("a/b/c", metric, "mean", 1.0, None, None, None, 1, "", "lower")
+    one, other = (slugs(["m" * 80 + end + ".mean" for end in ends]) for ends in ("ab", "a"))
 
-    slugs = [slug(point("m" * 80 + end)) for end in ("a", "b", "a")]
+    assert all(len(text) <= 64 for text in one.values())
+    assert len({*one.values()}) == 2
+    assert one | other == one
 
-    assert all(len(text) <= 64 for text in slugs)
-    assert slugs[0] == slugs[2] != slugs[1]
+
+def test_bencher_reads_names_that_a_slug_empties(tmp_path):
+    jsonschema = pytest.importorskip("jsonschema")
+    path, _ = Bencher().export(example_records(), tmp_path, tmp_path)
+
+    jsonschema.validate(strict(path), BENCHER)
+    assert {*slugs(["形.平均", "色.平均"]).values()} == {"2e5d447a", "a5c41ac3"}
 
 
 def test_names_are_the_same_in_every_run_of_a_suite(make_run, tmp_path):
@@ -147,16 +154,22 @@ def test_asv_publishes_the_history_by_commit(make_run, tmp_path):
         git(repo, "commit", "-q", "--allow-empty", "-m", f"day {day}")
         run = make_run(scale, f"2026-11-{day}T01:02:03Z", git(repo, "rev-parse", "HEAD"))
         Asv().export(run.records, run.path, repo / "asv")
-        (point,) = (p for p in points(run.records) if p.name == "shape/latent/ndtm/diversity.mean")
-        expected.append(point.value)
+        commit = git(repo, "rev-parse", "HEAD")
+        other = make_run(10 * scale, f"2026-11-{day}T01:02:03Z", commit, suite="other")
+        Asv().export(other.records, other.path, repo / "asv")
+        expected.append(named(run.records)["shape/latent/ndtm/diversity.mean"])
 
     subprocess.run(
         [sys.executable, "-m", "asv", "publish"], cwd=repo / "asv", check=True, capture_output=True
     )
 
-    graphs = [*(repo / "asv/html/graphs").rglob("shape.latent.ndtm.diversity.mean.json")]
-    drawn = [value for _, value in json.loads(graphs[0].read_text())]
-    assert drawn == pytest.approx(expected, rel=1e-12)
+    found = (repo / "asv/html/graphs").rglob("shape.latent.ndtm.diversity.mean.json")
+    graphs = [path for path in found if "summary" not in path.parts]
+    assert len(graphs) == 2
+    for graph in graphs:
+        drawn = [value for _, value in json.loads(graph.read_text())]
+        factor = 10 if "suite-other" in str(graph) else 1
+        assert drawn == pytest.approx([factor * value for value in expected], rel=1e-12)
 
 
 def test_asv_result_files_hold_every_value(finished, tmp_path):
@@ -189,12 +202,13 @@ def test_prometheus_parsers_read_every_value(reader, finished, tmp_path):
     families = {f.name: f for f in parser.text_string_to_metric_families(path.read_text())}
 
     def key(labels):
-        return f"{labels['audit']}/{labels['metric']}.{labels['statistic']}"
+        view = f"@{labels['seen_by']}" if "seen_by" in labels else ""
+        return f"{labels['audit']}/{labels['metric']}.{labels['statistic']}{view}"
 
     found = {key(s.labels): s.value for s in families["fiber_audit_value"].samples}
     lows = {key(s.labels): s.value for s in families["fiber_audit_ci_low"].samples}
     assert found == named(finished.records)
-    assert lows == {p.name: p.ci_low for p in points(finished.records) if p.ci_low is not None}
+    assert lows == {r.name: r.ci_low for r in readings(finished.records) if r.ci_low is not None}
     (start,) = families["fiber_audit_run_start_seconds"].samples
     assert start.value == 1795568523
 
@@ -223,19 +237,28 @@ def test_mlflow_reads_back_every_value_and_the_report(finished, tmp_path, monkey
     assert {file.name for file in tmp_path.iterdir()} == {"out", finished.path.name}
     experiment = client.get_experiment_by_name("suite")
     (run,) = client.search_runs([experiment.experiment_id])
-    allowed = {name.replace(",", "_"): value for name, value in named(finished.records).items()}
+    allowed = {re.sub("[,@]", "_", name): value for name, value in named(finished.records).items()}
     assert run.data.metrics == pytest.approx(allowed, rel=1e-12, abs=0)
     assert run.data.tags["mlflow.source.git.commit"].startswith("c0ffee")
     assert run.info.start_time == 1795568523000
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
-    assert {"report.html", "records.csv", "verdicts.json"} <= files
+    assert {"report.html", "records.csv", "verdicts.json", "names.json"} <= files
+
+    odd = example_records()
+    longer = odd.assign(metric="m" * 240 + odd["audit"], audit="../" + odd["audit"])
+    many = pd.concat([longer, odd.assign(audit="形//" + odd["audit"]), odd], ignore_index=True)
+    MLflow(experiment="it's odd").export(many, finished.path, out)  # a new database costs seconds
+    (run,) = client.search_runs([client.get_experiment_by_name("it's odd").experiment_id])
+    told = strict(Path(client.download_artifacts(run.info.run_id, "names.json", str(tmp_path))))
+    back = {told[name]: value for name, value in run.data.metrics.items()}
+    assert back == pytest.approx(named(many), rel=1e-12, abs=0)
 
 
 TRACKIO = """
 import json, sys
 from pathlib import Path
 from fiber_audit.records import read_csv
-from fiber_audit_dashboards import Trackio
+from fiber_audit_dashboards.trackio import Trackio
 for path in map(Path, sys.argv[1:]):
     Trackio(project="p").export(read_csv(path / "records.csv"), path, path)
 import trackio

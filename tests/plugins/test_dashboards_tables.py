@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import json
 import re
 import sqlite3
@@ -15,31 +16,47 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from fiber_audit_dashboards import (
-    CsvLong,
-    CsvWide,
-    Parquet,
-    Sqlite,
-    fiber_audit_exporters,
-)
-from fiber_audit_dashboards.series import points
+from fiber_audit_dashboards import fiber_audit_exporters
+from fiber_audit_dashboards.csv_long import CsvLong
+from fiber_audit_dashboards.csv_wide import CsvWide
+from fiber_audit_dashboards.parquet import Parquet
+from fiber_audit_dashboards.series import readings
+from fiber_audit_dashboards.sqlite import Sqlite
 
-from fiber_audit.errors import DataError
-from fiber_audit.records import frame
+from fiber_audit import DataError, FiberAuditError
+from fiber_audit.records import KEY, frame
 
-KEY = ["audit", "metric", "statistic"]
+
+def made(name, **options):
+    """An exporter by its name."""
+    module, _, kind = fiber_audit_exporters()[name].partition(":")
+    return getattr(importlib.import_module(module), kind)(**options)
 
 
 def values(table):
-    """(audit, metric, statistic) -> value of the pooled rows of a table in long form."""
-    pooled = table[table["query"].isna() & table["value"].notna()]
-    return {tuple(row[:3]): row[3] for row in pooled[[*KEY, "value"]].itertuples(index=False)}
+    """(audit, metric, statistic, view) -> value of the pooled rows of a table in long form."""
+    pooled = table[table["query"].isna() & table["value"].notna()].fillna({"seen_by": ""})
+    return {tuple(row[:4]): row[4] for row in pooled[[*KEY, "value"]].itertuples(index=False)}
+
+
+def found(rows):
+    """The same of rows that a database gives."""
+    return {(*row[:3], row[3] or ""): row[4] for row in rows if row[4] is not None}
 
 
 def test_every_exporter_refuses_records_without_numbers(tmp_path):
-    for factory in fiber_audit_exporters().values():
+    for name in fiber_audit_exporters():
         with pytest.raises(DataError):
-            factory().export(frame([]), tmp_path, tmp_path / "out")
+            made(name).export(frame([]), tmp_path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", sorted(set(fiber_audit_exporters()) - {"trackio"}))
+def test_a_folder_that_is_a_file_is_told_in_a_sentence(name, finished, tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "out").write_text("")
+
+    with pytest.raises(FiberAuditError, match="out"):
+        made(name).export(finished.records, finished.path, tmp_path / "out")
 
 
 def test_csv_long_gives_pandas_back_every_value_exactly(finished, tmp_path):
@@ -64,7 +81,7 @@ def test_exporting_a_run_again_changes_nothing(exporter, make_run, tmp_path):
     out = tmp_path / "out"
 
     def dump(run):
-        (path,) = exporter.export(run.records, run.path, out)
+        path, *_ = exporter.export(run.records, run.path, out)
         if path.suffix == ".csv":
             return sorted(path.read_text().splitlines())
         with sqlite3.connect(path) as database:
@@ -80,23 +97,26 @@ def test_csv_wide_has_one_row_per_run_and_columns_that_stay(make_run, tmp_path):
     first, second = make_run(), make_run(2.0, "2026-11-26T01:02:03Z")
     out = tmp_path / "out"
     for run in (first, second):
-        (path,) = CsvWide().export(run.records, run.path, out)
+        path, named = CsvWide().export(run.records, run.path, out)
 
+    columns = {series: column for column, series in json.loads(named.read_text()).items()}
     table = pd.read_csv(path, parse_dates=["time"])
 
     assert len(table) == 2
     assert str(table["time"].dt.tz) == "UTC"
-    for point in points(second.records):
-        assert table[point.column].iloc[0] * 2 == pytest.approx(point.value, rel=1e-12)
-        assert table[point.column].iloc[1] == point.value
-        assert point.column.isidentifier()
+    for reading in readings(second.records):
+        column = columns[reading.name]
+        assert column == reading.column  # which needs no digest
+        assert table[column].iloc[0] * 2 == pytest.approx(reading.value, rel=1e-12)
+        assert table[column].iloc[1] == reading.value
+        assert column.isidentifier()
 
 
 def test_csv_wide_keeps_the_places_of_old_columns_when_new_ones_come(make_run, tmp_path):
     first, second = make_run(), make_run(2.0, "2026-11-26T01:02:03Z")
     out = tmp_path / "out"
     few = first.records[first.records["metric"] != "fiber_loss_rms"]
-    (path,) = CsvWide().export(few, first.path, out)
+    path, _ = CsvWide().export(few, first.path, out)
     before = path.read_text().splitlines()[0].split(",")
     CsvWide().export(second.records, second.path, out)
 
@@ -118,7 +138,7 @@ def test_a_csv_of_someone_else_is_not_overwritten(finished, tmp_path):
 def test_two_series_of_one_name_stay_apart(finished):
     twice = pd.concat([finished.records, finished.records], ignore_index=True)
 
-    names = [point.name for point in points(twice)]
+    names = [reading.name for reading in readings(twice)]
 
     assert len(set(names)) == len(names)
     assert "shape/latent/ndtm/diversity.mean-2" in names
@@ -130,12 +150,12 @@ def test_duckdb_reads_a_folder_of_parquet_as_one_typed_table(make_run, tmp_path)
     for run in runs:
         Parquet().export(run.records, run.path, tmp_path / "out")
 
-    query = f"""SELECT audit, metric, statistic, value, started_at FROM '{tmp_path}/out/*.parquet'
+    query = f"""SELECT audit, metric, statistic, seen_by, value FROM '{tmp_path}/out/*.parquet'
                 WHERE query IS NULL AND value IS NOT NULL AND epoch(started_at) > {{}}"""
     newer = duckdb.sql(query.format(pd.Timestamp("2026-11-26", tz="UTC").timestamp())).fetchall()
     both = duckdb.sql(query.format(0)).fetchall()
 
-    assert {tuple(row[:3]): row[3] for row in newer} == values(runs[1].records)
+    assert found(newer) == values(runs[1].records)
     assert len(both) == 2 * len(newer)
 
 
@@ -144,11 +164,11 @@ def test_duckdb_reads_the_long_csv_with_the_types_that_it_sniffs(finished, tmp_p
     (path,) = CsvLong().export(finished.records, finished.path, tmp_path)
 
     rows = duckdb.sql(
-        f"SELECT audit, metric, statistic, value FROM '{path}' "
+        f"SELECT audit, metric, statistic, seen_by, value FROM '{path}' "
         "WHERE query IS NULL AND value IS NOT NULL"
     ).fetchall()
 
-    assert {row[:3]: row[3] for row in rows} == values(finished.records)
+    assert found(rows) == values(finished.records)
 
 
 def test_sqlite_holds_numbers_and_nulls_but_no_text_where_numbers_are_meant(finished, tmp_path):
@@ -156,10 +176,10 @@ def test_sqlite_holds_numbers_and_nulls_but_no_text_where_numbers_are_meant(fini
 
     with sqlite3.connect(path) as database:
         kinds = set(database.execute("SELECT DISTINCT typeof(value) FROM records"))
-        rows = database.execute("SELECT audit, metric, statistic, value FROM history").fetchall()
+        rows = database.execute(f"SELECT {', '.join(KEY)}, value FROM history").fetchall()
 
     assert kinds == {("real",), ("null",)}
-    assert {row[:3]: row[3] for row in rows if row[3] is not None} == values(finished.records)
+    assert found(rows) == values(finished.records)
 
 
 def test_sqlite_utils_queries_the_database(finished, tmp_path):
@@ -169,7 +189,7 @@ def test_sqlite_utils_queries_the_database(finished, tmp_path):
     database = sqlite_utils.Database(path)
     rows = list(database.query("SELECT * FROM history WHERE metric = 'diversity' AND value > 0"))
 
-    assert [row["value"] for row in rows] == [2 / 3, 2 / 3]
+    assert [row["value"] for row in rows if row["seen_by"] is None] == [2 / 3, 2 / 3]
     database.close()
 
 

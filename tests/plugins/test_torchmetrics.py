@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from fiber_audit import rms
+from fiber_audit import DataError
 from fiber_audit.contracts import Extractor
+from fiber_audit.sampling import rms
 from fiber_audit.testing import gaussian_problem
 
 pytest.importorskip("torchmetrics")
@@ -81,6 +82,88 @@ def test_the_fiber_loss_trains_what_makes_the_draws(draws):
 
     assert x.grad is not None
     assert x.grad.any()
+
+
+class Normalised(Extractor):
+    """A network with statistics of its own, which train() would move."""
+
+    feature_size = 3
+
+    def __init__(self, mode):
+        self.network = nn.Sequential(nn.BatchNorm2d(3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.network.train(mode).requires_grad_(False)
+
+    def features(self, x):
+        return self.network(x)
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_nothing_done_to_the_fiber_loss_or_its_holder_reaches_the_network(mode):
+    extractor = Normalised(mode)
+    before = {name: x.clone() for name, x in extractor.network.state_dict().items()}
+    metric = FiberLoss(extractor)
+    holder = nn.ModuleDict({"loss": metric})
+    first = metric(images(0, 8), torch.zeros(8, 3))
+    holder.train(not mode).half()
+    metric.set_dtype(torch.float16)
+    holder.train()
+
+    assert metric(images(0, 8), torch.zeros(8, 3)) == pytest.approx(float(first))
+    assert extractor.network.training is extractor.network[0].training is mode
+    assert not list(holder.parameters())
+    assert not holder.state_dict()
+    assert metric.extractor is extractor
+    for name, x in extractor.network.state_dict().items():
+        assert x.dtype == before[name].dtype
+        assert torch.equal(x, before[name])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "way_out"),
+    [
+        (lambda x: (255 * x).to(torch.uint8), r"draws are torch.uint8; .* divide by 255"),
+        (lambda x: 255 * x, r"images in \[0, 255\]; .* divide by 255"),
+        (lambda x: 2 * x - 1, r"images in \[-1, 1\]; .* clamp"),
+        (lambda x: x / 0, r"images in \[nan, nan\]"),
+    ],
+)
+def test_images_of_another_range_are_refused_by_the_fiber_loss(wrong, way_out):
+    black_and_white = torch.zeros(2, 3, 8, 8)
+    black_and_white[1] = 1
+    metric = FiberLoss(Pooled())
+
+    with pytest.raises(DataError, match=way_out):
+        metric.update(wrong(black_and_white), torch.zeros(2, 48))
+    metric.update(black_and_white, torch.zeros(2, 48))
+    assert metric.compute() == 0.5
+
+
+def test_a_draw_without_a_target_of_its_own_is_refused(draws):
+    problem, x = draws
+    with pytest.raises(DataError, match=r"targets are \(1, 3\), .* features \(12, 3\)"):
+        FiberLoss(problem.extractor).update(x, problem.targets[:1])
+
+
+def test_forward_tells_the_batch_and_compute_tells_all(draws):
+    problem, x = draws
+    metric = FiberLoss(problem.extractor)
+    parts = [metric(x[i : i + 4], problem.targets[i : i + 4]) for i in (0, 4, 8)]
+
+    torch.testing.assert_close(metric.compute(), torch.stack(parts).mean(), rtol=1e-12, atol=0)
+
+
+def test_a_synced_fiber_loss_is_of_all_processes_and_starts_anew_after_reset(draws):
+    problem, x = draws
+    metric = FiberLoss(problem.extractor)
+    one = metric(x[:3], problem.targets[:3])
+    metric.sync(
+        dist_sync_fn=lambda state, group=None: [state, state], distributed_available=lambda: True
+    )
+    assert metric.count == 6
+
+    metric.reset()
+    assert metric(x[:3], problem.targets[:3]) == metric.compute() == one
+    assert metric.count == 3
 
 
 def test_the_frechet_distance_agrees_with_torchmetrics_own():

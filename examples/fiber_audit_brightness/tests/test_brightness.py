@@ -1,8 +1,7 @@
 import torch
+from fiber_audit_brightness import Brightness
 
-from fiber_audit.plugins import Catalogue
-from fiber_audit.runner import Options, run
-from fiber_audit.suite import parse
+import fiber_audit
 from fiber_audit.testing import check_extractor
 
 SUITE = {
@@ -17,17 +16,15 @@ SUITE = {
 
 
 def test_the_extractor_keeps_the_contract():
-    extractor = Catalogue.load().find("extractor", "brightness").factory()
-
-    assert check_extractor(extractor, torch.rand(3, 3, 28, 28)) == []
+    assert check_extractor(Brightness(), torch.rand(3, 3, 28, 28), again=Brightness) == []
 
 
 def test_brightness_says_little_about_the_digit(tmp_path):
-    catalogue = Catalogue.load()
-    done = run(parse(SUITE, catalogue), catalogue, Options(out=tmp_path / "run"))
-    pooled = done.records[done.records["query"].isna() & (done.records["statistic"] == "mean")]
+    result = fiber_audit.run(SUITE, out=tmp_path / "run")
+    records = result.records
+    pooled = records[records["query"].isna() & (records["statistic"] == "mean")]
     value = pooled.set_index("metric")["value"]
 
     assert value["fiber_loss_relative"] < 0.2
     assert value["shape_agreement"] < 0.9
-    assert (tmp_path / "run" / "report.html").stat().st_size > 10_000
+    assert result.report.stat().st_size > 10_000
