@@ -56,7 +56,9 @@ class Pictures(Dataset):
 
     def load(self, indices: Sequence[int]) -> Tensor:
         """One generator per picture."""
-        rows = [torch.rand(self.data_shape, generator=torch.Generator().manual_seed(i)) for i in indices]
+        rows = [
+            torch.rand(self.data_shape, generator=torch.Generator().manual_seed(i)) for i in indices
+        ]
         return torch.stack(rows)
 
 

@@ -3,84 +3,152 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import platform
+import re
+import secrets
+import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from .errors import DataError, DiskError
+from .errors import DataError, DiskError, FiberAuditError
 
 PREFIX = ".writing-"
-"""How the names of temporary files begin, so that those of killed processes can be swept."""
+"""How temporary files' names begin, so that those of killed processes can be swept."""
+
+DAY = 24 * 60 * 60.0
+ENDLESS = 2**26
+"""Of what is no regular file (a pipe, /dev/zero) so many bytes are read, not more."""
 
 
 def write_atomically(path: Path, content: bytes | str) -> Path:
-    """Write a file so that a reader, or a crash, sees the old one or the new one, whole.
+    r"""Write a file so that a reader, or a crash, sees the old one or the new one, whole.
+
+    Text becomes UTF-8; half a surrogate pair, which UTF-8 cannot hold, becomes the text \udc80.
 
     Raises:
         DiskError: the folder cannot be written, or the disk is full. The old file is untouched.
     """
+    if isinstance(content, str):
+        content = content.encode("utf-8", "backslashreplace")
     with replacing(path) as file:
-        file.write(content.encode() if isinstance(content, str) else content)
+        file.write(content)
     return path
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that becomes `path` when the block ends well, and vanishes otherwise."""
+    """A binary file that becomes `path` when the block ends well, and vanishes otherwise.
+
+    It keeps the rights of the file that it replaces; a new file's are what the umask leaves. A
+    link stays, and what it leads to is replaced. A device or a pipe is written directly.
+
+    Raises:
+        DiskError: as above. Errors of other files within the block pass as they are.
+    """
+    target, temporary, opened = _open(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{PREFIX}{os.getpid()}-")
-    except OSError as error:
-        raise DiskError(f"{path}: cannot be written ({_reason(error)}).") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
+        with opened as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+            if temporary:
+                os.fsync(file.fileno())
+        if temporary:
+            with suppress(OSError):  # there is none, or the file system knows no rights
+                shutil.copymode(target, temporary)
+            temporary.replace(target)
     except OSError as error:
-        raise DiskError(f"{path}: cannot be written ({_reason(error)}).") from error
+        ours = error.filename is None or error.filename == str(temporary)
+        if isinstance(error, FiberAuditError) or not ours:
+            raise
+        raise _unwritable(path, error) from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        if temporary:
+            with suppress(OSError):
+                temporary.unlink()
 
 
 def sweep(folder: Path) -> None:
-    """Remove the temporary files that killed processes left in a folder."""
-    for path in folder.glob(f"{PREFIX}*"):
-        owner = path.name.removeprefix(PREFIX).partition("-")[0]
-        if not (owner.isdigit() and _lives(int(owner))):
-            path.unlink(missing_ok=True)
+    """Remove the temporary files of a folder that nobody is writing; never raises.
+
+    Those are the files of this machine's dead processes, and any file older than a day.
+    """
+    with suppress(OSError):
+        for path in folder.glob(f"{PREFIX}*"):
+            with suppress(OSError):
+                if _abandoned(path):
+                    path.unlink()
 
 
 def read_text(path: Path, what: str) -> str:
     """The text of a UTF-8 file (a BOM is dropped); `what` is what it should have been.
 
     Raises:
-        DataError: it is missing, is a folder, cannot be read or is not text.
+        DataError: it is missing, is a folder, cannot be read, has no end or is not text.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read() if path.is_file() else file.read(ENDLESS)
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not {what}: byte {error.start} is not UTF-8.") from error
-    except OSError as error:
+    except MemoryError as error:
+        raise DataError(f"{path}: not {what}: it does not fit into memory.") from error
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: not {what} ({_reason(error)}).") from error
+    if len(content) == ENDLESS and not path.is_file():
+        raise DataError(f"{path}: not {what}: it does not end.")
     if "\0" in text:
         raise DataError(f"{path}: not {what}: it is binary.")
     return text
 
 
+def _open(path: Path) -> tuple[Path, Path | None, IO[bytes]]:
+    """What to write in the end, the temporary file on the way there, and that one opened."""
+    try:
+        target = Path(os.path.realpath(path))
+        if target.exists() and not target.is_file() and not target.is_dir():
+            return target, None, target.open("wb")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        name = f"{PREFIX}{os.getpid()}-{_machine()}-{secrets.token_hex(8)}"
+        temporary = target.parent / name
+        return target, temporary, temporary.open("xb")
+    except FileExistsError as error:
+        raise DiskError(f"{path}: cannot be written: {error.filename} is no folder.") from error
+    except (OSError, ValueError) as error:
+        raise _unwritable(path, error) from error
+
+
+def _abandoned(temporary: Path) -> bool:
+    found = re.match(rf"{re.escape(PREFIX)}(\d+)-(.*)-", temporary.name)
+    if found and found[2] == _machine() and not _lives(int(found[1])):
+        return True
+    return time.time() - temporary.stat().st_mtime > DAY
+
+
+def _machine() -> str:
+    """This machine's name, as a part of a file's name; several may share a folder."""
+    return re.sub(r"[^A-Za-z0-9.-]", "_", platform.node())[:64]
+
+
 def _lives(process: int) -> bool:
+    if os.name != "posix":  # where signal 0 is not a question
+        return True
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except OSError:
         return True
     return True
 
 
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+def _unwritable(path: Path, error: Exception) -> DiskError:
+    return DiskError(f"{path}: cannot be written ({_reason(error)}).")
+
+
+def _reason(error: Exception) -> str:
+    told = error.strerror if isinstance(error, OSError) else None
+    return (told or str(error)).lower()

@@ -55,7 +55,7 @@ def fiber_audit_samplers() -> Offers:  # type: ignore[empty-body]
 def fiber_audit_metrics() -> Offers:  # type: ignore[empty-body]
     """Offer measures of draws, each on one axis: fidelity, consistency, diversity or health.
 
-    Smallest example: plugins/fiber_audit_scoring/diversity.py.
+    Smallest example: plugins/fiber_audit_scoring/saturation.py.
     """
 
 

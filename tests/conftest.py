@@ -1,15 +1,19 @@
 """Fixtures for every test: the toy world of tests/host/toy.py, and the command in a subprocess."""
 
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 import torch
 
 from fiber_audit._suite.catalogue import Catalogue
+from fiber_audit.commands.main import guarded
 
+ENTRY = "from fiber_audit.commands.main import main; main()"
 TOY = Path(__file__).parent / "host" / "toy.py"
 
 TOY_SUITE = """
@@ -51,14 +55,40 @@ def toy_suite(tmp_path):
     return write
 
 
+WITHOUT_PLUGINS = {"report", "compare", "new"}
+"""Verbs that load no plugin, so that none can be named."""
+
+
+def _line(arguments, toy):
+    return [
+        *arguments,
+        *(("--plugin", str(TOY)) if toy and arguments[0] not in WITHOUT_PLUGINS else ()),
+    ]
+
+
 @pytest.fixture
-def command(tmp_path):
-    """Run `fiber-audit ARGUMENTS` with the toy plugin in a fresh process in tmp_path."""
+def command(tmp_path, monkeypatch):
+    """Run `fiber-audit ARGUMENTS` with the toy plugin in tmp_path, in this process."""
+    monkeypatch.chdir(tmp_path)
 
     def call(*arguments, toy=True, **environment):
-        extra = ("--plugin", str(TOY)) if toy else ()
+        out, err = io.StringIO(), io.StringIO()
+        with monkeypatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            code = guarded(_line(arguments, toy))
+        return subprocess.CompletedProcess(arguments, int(code), out.getvalue(), err.getvalue())
+
+    return call
+
+
+@pytest.fixture
+def process(tmp_path):
+    """Run `fiber-audit ARGUMENTS` with the toy plugin in tmp_path, in a process of its own."""
+
+    def call(*arguments, toy=True, **environment):
         return subprocess.run(
-            [sys.executable, "-c", "from fiber_audit.commands.main import main; main()", *arguments, *extra],
+            [sys.executable, "-c", ENTRY, *_line(arguments, toy)],
             cwd=tmp_path,
             env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
             capture_output=True,

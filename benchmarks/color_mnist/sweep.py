@@ -47,7 +47,7 @@ def only(suite: Suite, prior: str) -> Suite:
 def table(suite: Suite, records: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """One row per sampler, in the suite's order."""
     (prior,) = suite.priors
-    pooled = records[records["query"].isna()]
+    pooled = records[records["query"].isna() & records["seen_by"].isna()]
     for label, use in suite.samplers.items():
         rows = pooled[pooled["audit"] == f"shape/{prior}/{label}"]
         values = rows.set_index(["metric", "statistic"])

@@ -41,7 +41,8 @@ def forecast(prepared: Prepared, store: Store, share: tuple[int, int] = (0, 1)) 
     before = store.facts("identity.json")
     known: Mapping[str, Any] = before.get("draws", {})
     found = []
-    for drawn in [*references(open_to), *open_to]:
+    every: list[Drawn] = [*references(open_to), *open_to]
+    for drawn in every:
         pieces = [p for p in (*first, *then) if p.drawn == drawn]
         there = {i for _, ids, _ in store.index("units", drawn, "id") for i in ids}
         needed = sum(unit not in there for p in pieces for unit in p.units)

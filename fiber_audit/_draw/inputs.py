@@ -85,7 +85,7 @@ def _loaded(dataset: Dataset, indices: Sequence[int]) -> Iterator[tuple[list[int
 
 
 def _content(row: Tensor, dataset: Dataset, index: int) -> str:
-    found = blake2b(memoryview(row.contiguous().cpu().numpy()), digest_size=16)
+    found = blake2b(row.contiguous().cpu().numpy().data, digest_size=16)
     if dataset.labels is not None:
         found.update(f"label {dataset.labels[index].item()}".encode())
     return found.hexdigest()
@@ -95,12 +95,14 @@ class _Moments:
     """Sums of rows about the first one, float64."""
 
     def __init__(self) -> None:
-        self.n, self.origin, self.sum, self.squares = 0, None, 0.0, 0.0
+        self.n = 0
+        self.origin = self.sum = self.squares = torch.zeros(0, dtype=torch.float64)
 
     def add(self, x: Tensor) -> None:
         """Some rows (n, columns)."""
         rows = x.double()
-        self.origin = rows[0] if self.origin is None else self.origin
+        if not self.n:
+            self.origin, self.sum, self.squares = rows[0], 0 * rows[0], 0 * rows[0]
         centred = rows - self.origin
         self.n += len(rows)
         self.sum = self.sum + centred.sum(0)
@@ -108,5 +110,5 @@ class _Moments:
 
     def spread(self) -> Tensor:
         """Standard deviation of all rows, (columns,)."""
-        mean = torch.as_tensor(self.sum) / self.n
-        return (torch.as_tensor(self.squares) / self.n - mean.square()).clamp(min=0).sqrt()
+        mean = self.sum / self.n
+        return (self.squares / self.n - mean.square()).clamp(min=0).sqrt()

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -86,7 +86,7 @@ def missing(
     chunks: Sequence[tuple[int, ...]],
     blind: Collection[str] = (),
 ) -> list[tuple[int, ...]]:
-    """The chunks of which something that is to be observed is not there.
+    """The queries of each chunk of which something that is to be observed is not there.
 
     blind: owners of looks that were tried in vain, and are not missed.
     """
@@ -97,7 +97,8 @@ def missing(
         for row in ids:
             if row in rows:
                 seen.setdefault(rows[row], set()).update(owners)
-    return [chunk for chunk in chunks if any(not wanted <= seen.get(q, set()) for q in chunk)]
+    lacking = [tuple(q for q in chunk if not wanted <= seen.get(q, set())) for chunk in chunks]
+    return [queries for queries in lacking if queries]
 
 
 def collect(store: Store, plan: Plan, audit: Audit, scratch: Path) -> Observed:
@@ -121,7 +122,8 @@ def collect(store: Store, plan: Plan, audit: Audit, scratch: Path) -> Observed:
             owner, _, rest = key.partition("|")
             if owner not in wanted:
                 continue
-            part, _, name = rest.partition("|")
+            named, _, name = rest.partition("|")
+            part = cast(Part, named)
             count = k if part in MANY else 1
             total = (min(len(rows), SHOWN) if owner == PICTURES else len(rows)) * count
             place = (owner, part, name)
@@ -130,7 +132,7 @@ def collect(store: Store, plan: Plan, audit: Audit, scratch: Path) -> Observed:
             inside = target < total // count
             into, out_of = _spread(target[inside], count), _spread(source[inside], count)
             found[place][into] = array[out_of]
-    return Observed(found)  # type: ignore[arg-type]
+    return Observed(found)
 
 
 def _spread(queries: NDArray[Any], k: int) -> NDArray[Any]:

@@ -5,7 +5,7 @@ comes from the root seed, the query and the draw's number alone, so that all aud
 start from the same noise and their differences are paired.
 
 A piece is some queries of one audit with all their draws: what is computed, and seen by metrics,
-together. A run's pieces do not depend on what is finished already.
+together.
 """
 
 from __future__ import annotations

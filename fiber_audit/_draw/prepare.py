@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 
@@ -12,7 +13,8 @@ from .._suite.components import Components
 from .._suite.identity import FRESH, Identity, digest
 from .._suite.suite import Suite
 from ..check.first_block import extractor_problems
-from ..errors import SuiteError, UnknownName, UsageError, WeightsError
+from ..contracts import Part
+from ..errors import FiberAuditError, SuiteError, UnknownName, UsageError, WeightsError
 from .inputs import Inputs, read_inputs
 from .plan import Audit, Drawn, Look, Plan, audits, references
 from .store import Store
@@ -25,7 +27,8 @@ FIRST = 4
 class Prepared:
     """A suite ready to be drawn.
 
-    blocked: audit -> (status, message), why it cannot be drawn. identity: name of an audit or a
+    blocked: audit -> (status, message), why it cannot be drawn. unmade: index of a metric -> the
+    same, why it cannot be made. identity: name of an audit or a
     reference -> part -> what its draws depend on.
     """
 
@@ -34,6 +37,7 @@ class Prepared:
     inputs: Inputs
     plan: Plan
     blocked: Mapping[Audit, tuple[str, str]]
+    unmade: Mapping[int, tuple[str, str]]
     identity: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
@@ -50,17 +54,11 @@ def prepare(
     planned = audits(suite)
     if not planned:
         raise UsageError("exclude: it leaves no audit; remove a row of [[exclude]].")
-    _make_all(components)
+    broken = _make_all(components)
     inputs = read_inputs(components.dataset, store)
-    broken = _tried(components)
-    blocked = {
-        audit: why
-        for audit in planned
-        if (
-            why := broken.get(f"extractors.{audit.extractor}")
-            or broken.get(f"priors.{audit.prior}")
-        )
-    }
+    broken |= _tried(components)
+    blocked = {audit: why for audit in planned if (why := _blocker(audit, broken))}
+    metrics = [i for i in range(len(suite.metrics)) if f"metrics.{i}" not in broken]
     open_to = [audit for audit in planned if audit not in blocked]
     _check_steps(components, open_to)
     identity = Identity(components)
@@ -73,10 +71,16 @@ def prepare(
         inputs.ids,
         inputs.items,
         {drawn: digest(drawn.name, *map(str, p.items())) for drawn, p in parts.items()},
-        {audit: _looks(components, identity, inputs, audit) for audit in open_to},
+        {audit: _looks(components, identity, inputs, audit, metrics) for audit in open_to},
     )
     named = {drawn.name: p for drawn, p in parts.items()}
-    return Prepared(components, planned, inputs, plan, blocked, named)
+    unmade = {i: broken[f"metrics.{i}"] for i in range(len(suite.metrics)) if i not in metrics}
+    return Prepared(components, planned, inputs, plan, blocked, unmade, named)
+
+
+def _blocker(audit: Audit, broken: Mapping[str, tuple[str, str]]) -> tuple[str, str] | None:
+    parts = (f"extractors.{audit.extractor}", f"priors.{audit.prior}", f"samplers.{audit.sampler}")
+    return next((broken[part] for part in parts if part in broken), None)
 
 
 def check_device(device: str) -> None:
@@ -88,23 +92,29 @@ def check_device(device: str) -> None:
         raise UsageError(f"device = {device!r}: not usable here ({reason}); try 'cpu'.") from error
 
 
-def _make_all(components: Components) -> None:
-    """Data, samplers and metrics: a mistake in any is the user's, and all are told at once."""
-    suite, problems = components.suite, list[str]()
-    makers = [lambda: components.dataset]
-    makers += [lambda key=key: components.sampler(key) for key in suite.samplers]  # type: ignore[misc]
-    makers += [lambda i=i: components.metric(i) for i in range(len(suite.metrics))]  # type: ignore[misc]
-    for make in makers:
+def _make_all(components: Components) -> dict[str, tuple[str, str]]:
+    """Data, samplers and metrics: a user's mistakes are told at once, one that fails costs itself."""
+    suite, problems, broken = components.suite, list[str](), dict[str, tuple[str, str]]()
+    makers: dict[str, Callable[[], object]] = {"queries": lambda: components.dataset}
+    makers |= {f"samplers.{key}": partial(components.sampler, key) for key in suite.samplers}
+    makers |= {f"metrics.{i}": partial(components.metric, i) for i in range(len(suite.metrics))}
+    for name, make in makers.items():
         try:
             make()
         except UsageError as error:
             problems += str(error).splitlines()
+        except FiberAuditError as error:
+            if name == "queries":
+                raise
+            broken[name] = ("skipped" if isinstance(error, WeightsError) else "error", str(error))
     if problems:
         raise SuiteError(problems)
     shape = tuple(components.dataset.data_shape)
     if suite.keep == "uint8" and len(shape) != 3:
         problems.append(f"keep = 'uint8': queries are of shape {shape}, no images; use 'float32'.")
     for i in range(len(suite.metrics)):
+        if f"metrics.{i}" in broken:
+            continue
         needs = components.metric(i).needs
         for name in {*needs.extractors, *sum(needs.whole.values(), ())} - {""}:
             try:
@@ -113,6 +123,7 @@ def _make_all(components: Components) -> None:
                 problems.append(f"metrics[{i}]: extractor {name!r}: {unknown}")
     if problems:
         raise SuiteError(problems)
+    return broken
 
 
 def _tried(components: Components) -> dict[str, tuple[str, str]]:
@@ -157,22 +168,23 @@ def _check_steps(components: Components, planned: list[Audit]) -> None:
 
 
 def _looks(
-    components: Components, identity: Identity, inputs: Inputs, audit: Audit
+    components: Components, identity: Identity, inputs: Inputs, audit: Audit, metrics: list[int]
 ) -> tuple[Look, ...]:
     """What is observed of an audit: by each metric, and the features that any reads whole."""
-    looks, wanted = [], {("queries", "")}
-    for i in range(len(components.suite.metrics)):
+    looks: list[Look] = []
+    wanted: set[tuple[Part, str]] = {("queries", "")}
+    for i in metrics:
         owner = identity.of_observation(i, audit.extractor)
         spread = inputs.spread.tolist() if inputs.spread is not None else ""
         looks.append(Look(digest(owner, spread), i))
         for part, names in components.metric(i).needs.whole.items():
             wanted |= {(part, name) for name in names}
     for part, name in sorted(wanted):
-        looks.append(Look(features_owner(identity, part, name, audit), None, part, name))  # type: ignore[arg-type]
+        looks.append(Look(features_owner(identity, part, name, audit), None, part, name))
     return tuple(looks)
 
 
-def features_owner(identity: Identity, part: str, name: str, audit: Audit) -> str:
+def features_owner(identity: Identity, part: Part, name: str, audit: Audit) -> str:
     """Digest of one extractor's features of one part."""
     try:
         eye = identity.of_features(name, audit.extractor)

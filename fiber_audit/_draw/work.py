@@ -121,7 +121,9 @@ class Work:
         store.save("observed", piece, arrays)
         return Outcome(piece.drawn.name, len(piece.units), blind=blind)
 
-    def _scene(self, components: Components, piece: Piece, draws: DrawnRows, free: DrawnRows) -> Scene:
+    def _scene(
+        self, components: Components, piece: Piece, draws: DrawnRows, free: DrawnRows
+    ) -> Scene:
         assert not isinstance(piece.drawn, Reference)
         suite, dataset = components.suite, components.dataset
         queries = dataset.load(piece.queries).to(suite.device)

@@ -20,14 +20,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def read_baselines(conditions: Collection[Condition], folder: Path) -> dict[str, pd.DataFrame]:
-    """The baselines that conditions name, relative to folder (the suite's).
+def read_baselines(
+    conditions: Collection[Condition], folder: Path, every: Path | None = None
+) -> dict[str, pd.DataFrame]:
+    """The baselines that conditions name, as they name them, relative to folder (the suite's).
+
+    every: one more, for the conditions of `no_worse_than`; relative to the current folder.
 
     Raises:
         DataError: one of them is missing, cut, or not a records.csv.
     """
-    paths = {c.baseline for c in conditions if c.baseline is not None}
-    return {path: read_baseline(folder / path) for path in sorted(paths)}
+    paths = {c.baseline: folder / c.baseline for c in conditions if c.baseline is not None}
+    if every is not None:
+        paths[_name(every)] = every
+    return {name: read_baseline(path) for name, path in sorted(paths.items())}
 
 
 def read_baseline(path: Path) -> pd.DataFrame:
@@ -54,14 +60,18 @@ def read_baseline(path: Path) -> pd.DataFrame:
     return records
 
 
-def beside(records: pd.DataFrame, baseline: Path, tolerance: float) -> list[Condition]:
-    """A condition for every metric with a direction: no worse than a baseline.
+def no_worse_than(
+    baseline: Path | None, records: pd.DataFrame, tolerance: float
+) -> list[Condition]:
+    """A condition for every metric with a direction; none without a baseline.
 
-    None on lost draws: how many may be lost is not for a baseline to say.
+    There is none on lost draws: how many may be lost is not for a baseline to say.
     """
+    if baseline is None:
+        return []
     directed = records[records["better"].notna()]["metric"].dropna().unique()
     return [
-        Condition(metric, baseline=str(baseline), tolerance=tolerance)
+        Condition(metric, baseline=_name(baseline), tolerance=tolerance)
         for metric in map(str, directed)
         if metric != LOST
     ]
@@ -90,6 +100,11 @@ def update_baseline(run: Path, baseline: Path) -> Path:
     if rows is not None and not beside.exists():
         write_atomically(beside, rows)
     return baseline
+
+
+def _name(baseline: Path) -> str:
+    """What no condition of a suite calls its baseline, unless it is the same file."""
+    return str(baseline.absolute())
 
 
 def _rows_told(path: Path) -> int | None:

@@ -7,11 +7,11 @@ hold the same queries, it is judged on their paired differences.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from .._suite.condition import TOLERANCE, Difference
+from .._suite.condition import LOST, TOLERANCE, Difference
 from ..errors import UsageError
 from ..records import KEY, alike, headlines
 from .change import change, measured
@@ -71,25 +71,54 @@ def compare(
             or they hold no headline. The message has one sentence for each obstacle.
     """
     before, after = _directed(base), _directed(new)
-    problems = list(obstacles(before, after, allow))
+    problems = list(obstacles(before, after, allow, lost_draws(base, new)))
     if problems:
         raise UsageError("\n".join(problems))
     rows = {**_by_key(after), **_by_key(before)}
     if not rows:
         raise UsageError("BASE and NEW hold no headline numbers: give two finished runs.")
-    return [judge_change(base, new, row, tolerance) for row in rows.values()]
+    earlier, later = by_audit(base), by_audit(new)
+    return [
+        judge_change(earlier.get(key[0], base[:0]), later.get(key[0], new[:0]), row, tolerance)
+        for key, row in rows.items()
+    ]
+
+
+def by_audit(records: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Audit -> its rows: a table is large, and much is looked up in each audit."""
+    return {str(audit): rows for audit, rows in records.groupby("audit", sort=False)}
+
+
+def lost_draws(*tables: pd.DataFrame) -> dict[str, float]:
+    """How many draws each audit lost in all runs together."""
+    found: dict[str, float] = {}
+    for table in tables:
+        rows = table[table["query"].isna() & table["metric"].eq(LOST).fillna(False)]
+        for audit, value in zip(rows["audit"], rows["value"].fillna(0), strict=True):
+            found[audit] = found.get(audit, 0) + float(value)
+    return found
 
 
 def obstacles(
-    base: pd.DataFrame, new: pd.DataFrame, allow: Collection[Difference] = ()
+    base: pd.DataFrame,
+    new: pd.DataFrame,
+    allow: Collection[Difference] = (),
+    lost: Mapping[str, float] | None = None,
 ) -> Iterator[str]:
-    """One sentence for each reason why rows of two runs cannot be compared as they are."""
+    """One sentence for each reason why rows of two runs cannot be compared as they are.
+
+    lost: audit -> draws that the two runs lost; an n that differs by no more is not another n.
+    """
     both = base.merge(new, on=KEY, suffixes=("_base", "_new"))
     for what, column in IDENTITY.items():
         if what in allow:
             continue
-        differs = both[both[f"{column}_base"].ne(both[f"{column}_new"]).fillna(False)]
-        for _, row in differs.drop_duplicates("audit").iterrows():
+        before, after = both[f"{column}_base"], both[f"{column}_new"]
+        differs = before.ne(after).fillna(False).astype(bool)
+        if what == "n" and lost:
+            tolerated = both["audit"].map(lost).fillna(0)
+            differs &= (before - after).abs().gt(tolerated).fillna(False).astype(bool)
+        for _, row in both[differs].drop_duplicates("audit").iterrows():
             yield (
                 f"{row['audit']}: {what} is {str(row[f'{column}_base'])[:12]} in BASE and "
                 f"{str(row[f'{column}_new'])[:12]} in NEW: make the runs alike, or say that this "
@@ -100,7 +129,10 @@ def obstacles(
 def judge_change(
     base: pd.DataFrame, new: pd.DataFrame, row: pd.Series[Any], tolerance: float
 ) -> Comparison:
-    """Judge the change of one pooled row, found in both runs by its key."""
+    """Judge the change of one pooled row, found in both runs by its key.
+
+    base, new: the rows of its audit.
+    """
     key = _key(row)
     audit, metric, statistic, seen_by = key
     view = f"{statistic}, seen by {seen_by}" if seen_by else statistic
@@ -109,7 +141,7 @@ def judge_change(
     if before is None:
         return Comparison(*key, "skipped", f"{name} has no number in BASE.")
     if after is None:
-        message = f"{name} has no number in NEW: {_why(new, audit)}"
+        message = f"{name} has no number in NEW: {_why(new)}"
         return Comparison(*key, "error", message)
     b, v = measured(base, before), measured(new, after)
     found = change(b, v)
@@ -169,9 +201,9 @@ def _by_key(rows: pd.DataFrame) -> dict[tuple[str, str, str, str | None], pd.Ser
     return {_key(row): row for _, row in rows.iterrows()}
 
 
-def _why(records: pd.DataFrame, audit: str) -> str:
+def _why(rows: pd.DataFrame) -> str:
     """What a run says about an audit that lacks a number."""
-    said = records[records["audit"].eq(audit).fillna(False) & records["message"].notna()]
+    said = rows[rows["message"].notna()]
     failed = said[said["status"].isin(["error", "skipped"])]
     found = failed if len(failed) else said
     return str(found["message"].iloc[0]) if len(found) else "that run does not hold it."

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from .._suite.condition import FILTERS, LOST, Condition, Number
 from ..errors import suggestion
-from .compare import judge_change, obstacles
+from .compare import by_audit, judge_change, lost_draws, obstacles
 from .interval import Interval, Status, decide
 from .row_of import absent, equal, row_of
 
@@ -65,18 +65,25 @@ def judge(
     records: the frame of `fiber_audit.records`. baselines: path as written in the condition ->
     its records, as `read_baselines` returns them.
     """
-    known = baselines or {}
-    found = [verdict for c in conditions for verdict in _verdicts(records, c, known)]
+    books = {path: by_audit(base) for path, base in (baselines or {}).items()}
+    mine = by_audit(records) if books else {}
+    found = [verdict for c in conditions for verdict in _verdicts(records, c, mine, books)]
     if any(condition.metric == LOST for condition in conditions):
         return found
     lost = records[equal(records["metric"], LOST) & (records["value"] > 0).fillna(False)]
-    return [*found, *(_verdicts(lost, NO_DRAW_IS_LOST, known) if len(lost) else ())]
+    return [*found, *(_verdicts(lost, NO_DRAW_IS_LOST, {}, {}) if len(lost) else ())]
 
 
 def _verdicts(
-    records: pd.DataFrame, condition: Condition, baselines: Mapping[str, pd.DataFrame]
+    records: pd.DataFrame,
+    condition: Condition,
+    mine: Mapping[str, pd.DataFrame],
+    books: Mapping[str, Mapping[str, pd.DataFrame]],
 ) -> Iterator[Verdict]:
-    """The verdicts of one condition, one for each audit that its filters match."""
+    """The verdicts of one condition, one for each audit that its filters match.
+
+    mine: audit -> its rows, and books: baseline -> the same of it; empty where none is named.
+    """
     pooled = records[records["query"].isna() & records["audit"].notna()]
     for column in FILTERS:
         wanted = getattr(condition, column)
@@ -99,7 +106,7 @@ def _verdicts(
         elif condition.baseline is None:
             yield _within(condition, row)
         else:
-            yield _beside(condition, row, records, baselines.get(condition.baseline))
+            yield _beside(condition, row, mine, books.get(condition.baseline))
 
 
 def _seen(condition: Condition, row: pd.Series[Any]) -> Verdict:
@@ -167,15 +174,21 @@ def _more(needed: int | None, n: int | None) -> str:
 
 
 def _beside(
-    condition: Condition, row: pd.Series[Any], records: pd.DataFrame, base: pd.DataFrame | None
+    condition: Condition,
+    row: pd.Series[Any],
+    mine: Mapping[str, pd.DataFrame],
+    book: Mapping[str, pd.DataFrame] | None,
 ) -> Verdict:
     """The verdict on a row that is held against a baseline's."""
     found, path = _seen(condition, row), condition.baseline
-    if base is None:
+    if book is None:
         return replace(found, message=f"{condition.title}: the baseline {path} was not read.")
-    for reason in obstacles(base[base["query"].isna()], row.to_frame().T, condition.allow):
+    new = mine[found.audit]
+    base = book.get(found.audit, new[:0])
+    pooled, lost = base[base["query"].isna()], lost_draws(base, new)
+    for reason in obstacles(pooled, row.to_frame().T, condition.allow, lost):
         return replace(found, message=f"{condition.title}: BASE is {path}. {reason}")
-    compared = judge_change(base, records, row, condition.tolerance)
+    compared = judge_change(base, new, row, condition.tolerance)
     if compared.base is None:
         message = f"{condition.title}: {path} has no such row: make it again from a good run."
         return replace(found, message=message)

@@ -145,6 +145,8 @@ class _Audit:
 def _cell(scene: _Audit, index: int, cost: Mapping[str, float]) -> Cell:
     components, audit = scene.prepared.components, scene.audit
     name = components.suite.metrics[index].use
+    if why := scene.prepared.unmade.get(index):
+        return Cell(audit, index, (), *why, cost)
     (own,) = [look for look in scene.prepared.plan.looks[audit] if look.metric == index]
     if why := scene.drawing.blind.get((audit.name, own.owner)):
         return Cell(audit, index, (), *why, cost)

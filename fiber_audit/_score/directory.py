@@ -93,6 +93,8 @@ def save_shown(
             old.unlink()
     tables: dict[str, Sequence[Table]] = {}
     for i, use in enumerate(prepared.plan.suite.metrics):
+        if i in prepared.unmade:
+            continue
         name = prepared.components.component("metric", use).name
         try:
             tables[name] = exhibits.checked(name, prepared.components.metric(i).exhibits(records))

@@ -61,7 +61,6 @@ def _cell_rows(
 ) -> Iterator[dict[str, Any]]:
     use = prepared.plan.suite.metrics[cell.metric]
     component = prepared.components.component("metric", use)
-    metric = prepared.components.metric(cell.metric)
     row = {**of_audit, **cell.cost} | {
         "metric": component.name,
         "plugin": component.plugin,
@@ -71,6 +70,8 @@ def _cell_rows(
     }
     if not cell.statistics:
         yield row
+        return
+    metric = prepared.components.metric(cell.metric)
     lost = (
         f"over the {scored.drawn - (scored.lost or 0)} of {scored.drawn} draws that were not lost"
     )

@@ -47,7 +47,7 @@ def state_digest(network: nn.Module) -> str:
             empty = False
             found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
             data = value.detach().cpu().contiguous().flatten()
-            found.update(memoryview(data.view(torch.uint8).numpy()))
+            found.update(data.view(torch.uint8).numpy().data)
     return "" if empty else found.hexdigest()
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..contracts import Extractor
 from . import first_block, network
-from .trial import Trial
+from .calls import Calls
 from .violation import Checks, Violation, told, violations
 
 ANY_SHAPE = (3, 64, 64)
@@ -22,7 +22,7 @@ ANY_SHAPE = (3, 64, 64)
 
 
 @dataclass
-class ExtractorTrial(Trial):
+class ExtractorCalls(Calls):
     """Calls of an extractor, and where known a way to make it again."""
 
     again: Callable[[], Extractor] | None = None
@@ -44,20 +44,20 @@ def check_extractor(
         return [Violation("network", message)]
     shape = extractor.input_shape or ANY_SHAPE
     noise = torch.rand((4, *shape), generator=torch.Generator().manual_seed(0))
-    subject = ExtractorTrial(extractor, noise if example is None else example, again=again)
+    subject = ExtractorCalls(extractor, noise if example is None else example, again=again)
     static = violations(STATIC, subject)
     if any(violation.name == "eval-mode" for violation in static):
         return static  # a call would change its running statistics
     return [*static, *first_block.found_in(subject, DYNAMIC)]
 
 
-def _gradient_at_ends(t: Trial) -> str | None:
-    on_example = first_block.CHECKS["gradient-finite"](t)
+def _gradient_at_ends(c: Calls) -> str | None:
+    on_example = first_block.CHECKS["gradient-finite"](c)
     if on_example is not None:
         return on_example
-    for name, x in _ends(t.x).items():
+    for name, x in _ends(c.x).items():
         leaf = x.requires_grad_(True)
-        features = t.call(leaf)
+        features = c.call(leaf)
         if not features.requires_grad:
             return None
         along = network.projected(features).sum()
@@ -70,10 +70,10 @@ def _gradient_at_ends(t: Trial) -> str | None:
     return None
 
 
-def _range(t: Trial) -> str | None:
-    for name, x in _ends(t.x).items():
+def _range(c: Calls) -> str | None:
+    for name, x in _ends(c.x).items():
         with torch.no_grad():
-            if not t.call(x).isfinite().all():
+            if not c.call(x).isfinite().all():
                 return f"features of {name} are not finite; keep divisions and logs off zero."
     return None
 
@@ -85,12 +85,12 @@ def _ends(x: Tensor) -> dict[str, Tensor]:
     return {"an image of zeros": torch.zeros_like(x), "an image of ones": torch.ones_like(x)}
 
 
-def _counted(t: Trial) -> str | None:
+def _counted(c: Calls) -> str | None:
     with torch.no_grad():
-        return network.counted(t.network, lambda: t.call(t.x), "features()")
+        return network.counted(c.network, lambda: c.call(c.x), "features()")
 
 
-def _digest_stable(s: ExtractorTrial) -> str | None:
+def _digest_stable(s: ExtractorCalls) -> str | None:
     learned, declared = network.state(s.network), s.extractor.weights_sha256
     with torch.no_grad():
         features = s.call(s.x)
@@ -107,12 +107,12 @@ def _digest_stable(s: ExtractorTrial) -> str | None:
     return None
 
 
-def _device(t: Trial) -> str | None:
+def _device(c: Calls) -> str | None:
     """Moved to the meta device, which computes shapes only, it must give features there."""
     try:
-        moved = copy.deepcopy(t.extractor).to("meta")
+        moved = copy.deepcopy(c.extractor).to("meta")
         with torch.no_grad():
-            found = moved.features(t.x.to("meta")).device.type
+            found = moved.features(c.x.to("meta")).device.type
     except (RuntimeError, NotImplementedError) as error:
         if not re.search("expected device|out of meta|same device", str(error)):
             return None  # an operation that has no shape-only form: nothing can be told
@@ -125,9 +125,9 @@ def _device(t: Trial) -> str | None:
     return None
 
 
-def _memory(t: Trial) -> str | None:
-    leaf = t.x.detach().clone().requires_grad_(True)
-    features = t.extractor.features(leaf)
+def _memory(c: Calls) -> str | None:
+    leaf = c.x.detach().clone().requires_grad_(True)
+    features = c.extractor.features(leaf)
     alive = [weakref.ref(leaf), weakref.ref(features)]
     del leaf, features
     if any(reference() is not None for reference in alive):
@@ -140,12 +140,12 @@ def _memory(t: Trial) -> str | None:
     return None
 
 
-STATIC: Checks[ExtractorTrial] = {
-    "eval-mode": lambda t: network.eval_mode(t.network),
-    "frozen": lambda t: network.frozen(t.network),
-    "digest": lambda t: network.digest(t.network, t.extractor.weights_sha256),
+STATIC: Checks[ExtractorCalls] = {
+    "eval-mode": lambda c: network.eval_mode(c.network),
+    "frozen": lambda c: network.frozen(c.network),
+    "digest": lambda c: network.digest(c.network, c.extractor.weights_sha256),
 }
-DYNAMIC: Checks[ExtractorTrial] = {
+DYNAMIC: Checks[ExtractorCalls] = {
     "range": _range,
     "counted": _counted,
     "digest-stable": _digest_stable,

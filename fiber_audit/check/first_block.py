@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from ..contracts import Draws, Extractor
 from . import network
-from .trial import Trial
+from .calls import Calls
 from .violation import FAULTS, Checks, Violation, told, violations
 
-T = TypeVar("T", bound=Trial)
+T = TypeVar("T", bound=Calls)
 EDGE = 1e-5
 """By how much rounding may leave the range of images."""
 
@@ -33,23 +33,23 @@ def extractor_problems(extractor: Extractor, x: Tensor) -> list[Violation]:
     training = network.eval_mode(extractor.network)
     if training:  # a call would change its running statistics
         return [Violation("eval-mode", training)]
-    return found_in(Trial(extractor, x if len(x) > 1 else torch.cat([x, 0.9 * x])), CHECKS)
+    return found_in(Calls(extractor, x if len(x) > 1 else torch.cat([x, 0.9 * x])), CHECKS)
 
 
-def found_in(trial: T, checks: Checks[T]) -> list[Violation]:
+def found_in(calls: T, checks: Checks[T]) -> list[Violation]:
     """What checks find, or that the first call already fails."""
     try:
-        first: object = trial.first
+        first: object = calls.first
     except FAULTS as error:  # whatever it is, the rest cannot be tried
         message = (
-            f"features() of {tuple(trial.x.shape)} float32 raised {told(error)}; "
+            f"features() of {tuple(calls.x.shape)} float32 raised {told(error)}; "
             f"resize and normalise inside features(), or declare input_shape."
         )
         return [Violation("call", message)]
     if not isinstance(first, Tensor):
         message = f"features() returned a {type(first).__name__}; return one tensor, (n, d)."
         return [Violation("call", message)]
-    return violations(checks, trial)
+    return violations(checks, calls)
 
 
 def queries_problems(
@@ -118,8 +118,8 @@ def sampler_problems(draws: Draws, rows: int, data_shape: Sequence[int]) -> str 
     return None
 
 
-def _shape(t: Trial) -> str | None:
-    found, wanted = tuple(t.first.shape), (len(t.x), t.extractor.feature_size)
+def _shape(c: Calls) -> str | None:
+    found, wanted = tuple(c.first.shape), (len(c.x), c.extractor.feature_size)
     if found == wanted:
         return None
     if len(found) == 2 and found[0] != wanted[0]:
@@ -127,38 +127,38 @@ def _shape(t: Trial) -> str | None:
     return f"features are {found}, not {wanted}; flatten them, or correct feature_size."
 
 
-def _dtype(t: Trial) -> str | None:
-    found = t.first.dtype
+def _dtype(c: Calls) -> str | None:
+    found = c.first.dtype
     if found != torch.float32:
         return f"features are {found}; return float32, with .float() at the end."
     return None
 
 
-def _finite(t: Trial) -> str | None:
-    if not t.first.isfinite().all():
+def _finite(c: Calls) -> str | None:
+    if not c.first.isfinite().all():
         return "features are not all finite; keep divisions, logs and 16-bit overflows away."
     return None
 
 
-def _deterministic(t: Trial) -> str | None:
-    if not t.shaped or torch.equal(t.first, t.second):
+def _deterministic(c: Calls) -> str | None:
+    if not c.shaped or torch.equal(c.first, c.second):
         return None
-    exact = t.x.device.type == "cpu"
-    if exact or network.apart(t.first, t.second) > network.rounding(t.network, t.x):
+    exact = c.x.device.type == "cpu"
+    if exact or network.apart(c.first, c.second) > network.rounding(c.network, c.x):
         return "two calls give different features; take out dropout, noise and random crops."
     return None
 
 
-def _per_sample(t: Trial) -> str | None:
-    if not t.shaped:
+def _per_sample(c: Calls) -> str | None:
+    if not c.shaped:
         return None
-    tolerance = network.rounding(t.network, t.x)
-    differs = network.differs_alone(t.first, t.alone, tolerance)
-    return differs or network.reaches_others(t.gradients[1], len(t.x) - 1)
+    tolerance = network.rounding(c.network, c.x)
+    differs = network.differs_alone(c.first, c.alone, tolerance)
+    return differs or network.reaches_others(c.gradients[1], len(c.x) - 1)
 
 
-def _differentiable(t: Trial) -> str | None:
-    gradient = t.gradients[0]
+def _differentiable(c: Calls) -> str | None:
+    gradient = c.gradients[0]
     if gradient is None:
         return (
             "features have no gradient in the input; take out no_grad, detach, numpy, PIL and "
@@ -169,9 +169,9 @@ def _differentiable(t: Trial) -> str | None:
     return None
 
 
-def _gradient_finite(t: Trial) -> str | None:
-    gradient = t.gradients[0]
-    if gradient is not None and t.shaped and not gradient.isfinite().all():
+def _gradient_finite(c: Calls) -> str | None:
+    gradient = c.gradients[0]
+    if gradient is not None and c.shaped and not gradient.isfinite().all():
         return (
             "the gradient is not finite; keep square roots, norms and divisions away from zero, "
             "for instance with clamp(min=1e-6) inside."
@@ -179,28 +179,28 @@ def _gradient_finite(t: Trial) -> str | None:
     return None
 
 
-def _global_rng(t: Trial) -> str | None:
-    if t.used:
+def _global_rng(c: Calls) -> str | None:
+    if c.used:
         return (
-            f"features() draws or seeds the global random numbers of {', '.join(sorted(t.used))}; "
+            f"features() draws or seeds the global random numbers of {', '.join(sorted(c.used))}; "
             f"take that out, or give it a generator of its own."
         )
     return None
 
 
-def _input_kept(t: Trial) -> str | None:
-    if t.changed:
+def _input_kept(c: Calls) -> str | None:
+    if c.changed:
         return "features() changes its input; use no in-place operation (x.sub_, x += ...) on it."
     return None
 
 
-def _eval_kept(t: Trial) -> str | None:
-    if t.switched:
-        return f"features() switches {min(t.switched)} to another mode; call no train() in it."
+def _eval_kept(c: Calls) -> str | None:
+    if c.switched:
+        return f"features() switches {min(c.switched)} to another mode; call no train() in it."
     return None
 
 
-CHECKS: Checks[Trial] = {
+CHECKS: Checks[Calls] = {
     "shape": _shape,
     "dtype": _dtype,
     "finite": _finite,

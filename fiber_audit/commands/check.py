@@ -18,6 +18,8 @@ from ..errors import PluginError, SuiteError, UnknownName, UsageError, suggestio
 from .shared import Disable, Exit, Extra, Json, catalogue_of, say
 from .stdout import libraries_on_stderr
 
+REQUIRED = "this option is required."
+
 
 @dataclass(frozen=True)
 class Row:
@@ -77,10 +79,14 @@ def _row(component: Component, options: Mapping[str, Any]) -> Row | None:
         factory = component.factory
     except PluginError as error:
         return Row(label, "violated", [{"name": "import", "message": str(error)}])
-    missing = problems_of(factory, options, component.name)
-    if missing:  # it cannot be made without options, so somebody has to give them
-        hint = " Give it with --set."
-        return Row(label, "skipped", [{"name": "options", "message": m + hint} for m in missing])
+    try:
+        wrong = problems_of(factory, options, component.name)
+    except (Exception, SystemExit) as error:  # annotations are a plugin's code, too
+        wrong = [f"its options cannot be read ({type(error).__name__}: {error})."]
+    if wrong:
+        missing = all(sentence.endswith(REQUIRED) for sentence in wrong)
+        status, hint = ("skipped", " Give it with --set.") if missing else ("violated", "")
+        return Row(label, status, [{"name": "options", "message": w + hint} for w in wrong])
     broken = check_component(component.kind, factory, validated(factory, options))
     status = "violated" if broken else "kept"
     return Row(label, status, [asdict(violation) for violation in broken])

@@ -71,14 +71,19 @@ class Executor(ABC):
     ) -> Iterator[tuple[Any, Any | Exception]]:
         """Yield (piece, work(piece)) for every piece, in any order.
 
-        Where a piece cannot be computed (its worker died, it ran out of time), yield the exception
-        in place of the result. In this process, call work itself: it holds its components. For
-        other processes both are picklable and small: work then rebuilds what it needs, and leaves
-        its draws in the run directory; what it returns is a report of a few numbers.
+        Where a piece cannot be computed (work raised, its worker died, it ran out of time), yield
+        the exception in place of the result; the other pieces go on. In this process, call work
+        itself: it holds its components. For other processes both are picklable and small: work then
+        rebuilds what it needs, and leaves its draws in the run directory; what it returns is a
+        report of a few numbers. Workers end with this process, however it ends, and at once when
+        the generator is closed; what they print is no part of this process's stdout.
+
+        Raises:
+            UsageError: work cannot be sent to where this executor computes.
         """
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_: object) -> None:  # noqa: B027: an executor may have nothing to end
         """End what map() started; by default nothing."""

@@ -50,6 +50,7 @@ class Block:
     labels: (n,) of each row's query, or None.
     diagnostics: what the sampler reports of each row, (n,) each; empty but for draws.
     prior: to reconstruct with; its data_range says what data space is.
+    batch_size: rows that a network is given at once.
     """
 
     part: Part
@@ -60,11 +61,15 @@ class Block:
     per_query: int
     prior: Prior
     diagnostics: Mapping[str, Tensor]
-    phi: Callable[[str], Tensor]
+    phi: Callable[[str, Tensor | None], Tensor]
+    batch_size: int = 64
 
-    def features(self, extractor: str = "") -> Tensor:
-        """Features of the rows, (n, d) float32; "" is the audited extractor. Computed once."""
-        return self.phi(extractor)
+    def features(self, extractor: str = "", of: Tensor | None = None) -> Tensor:
+        """Features of the rows, (n, d) float32; "" is the audited extractor. Computed once.
+
+        of: other inputs in data space, (m, *data_shape), for instance the rows after an edit.
+        """
+        return self.phi(extractor, of)
 
     def grouped(self, rows: Tensor) -> Tensor:
         """(n, ...) -> (queries, per_query, ...)."""

@@ -93,9 +93,11 @@ class Scene:
         fresh = part == "fresh"
         seen: dict[str, Tensor] = {}
 
-        def phi(name: str) -> Tensor:
+        def phi(name: str, other: Tensor | None = None) -> Tensor:
+            extractor = self.named(name) if name else self.extractor
+            if other is not None:
+                return features_of(extractor, other.to(data), self.batch_size)
             if name not in seen:
-                extractor = self.named(name) if name else self.extractor
                 seen[name] = features_of(extractor, data, self.batch_size)
             return seen[name]
 
@@ -113,6 +115,7 @@ class Scene:
             prior=self.prior,
             diagnostics=self.diagnostics if part == "draws" else {},
             phi=phi,
+            batch_size=self.batch_size,
         )
 
     def _data(self, part: Part) -> Tensor | None:

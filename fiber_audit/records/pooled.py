@@ -22,9 +22,12 @@ def headlines(records: pd.DataFrame) -> pd.DataFrame:
     """
     import numpy as np
 
-    pooled = records[records["query"].isna() & records[CELL].notna().all(axis=1)]
+    narrow = records[[*CELL, "query", "sampler", "statistic", "seen_by", "value", "condition"]]
+    places = np.flatnonzero(narrow["query"].isna() & narrow[CELL].notna().all(axis=1))
+    pooled = narrow.iloc[places]
     told = pooled[["sampler", "value"]].isna().all(axis=1) & pooled["condition"].notna()
-    pooled = pooled[~told | _per_cell(told, pooled, "all")]
+    beside = (~told | _per_cell(told, pooled, "all")).to_numpy(dtype=bool)
+    places, pooled = places[beside], pooled[beside]
     mean = pooled["statistic"].eq("mean").fillna(False).astype(bool)
     rank = np.select(
         [
@@ -37,7 +40,7 @@ def headlines(records: pd.DataFrame) -> pd.DataFrame:
     )
     order = np.argsort(rank, kind="stable")
     best = order[~pooled.iloc[order].duplicated(CELL).to_numpy()]
-    return pooled.iloc[np.sort(best[rank[best] < 3])]
+    return records.iloc[places[np.sort(best[rank[best] < 3])]]
 
 
 def headline(records: pd.DataFrame, audit: str, metric: str) -> pd.Series[Any] | None:
@@ -51,14 +54,15 @@ def alike(records: pd.DataFrame, row: Any, columns: Sequence[str] = KEY) -> pd.D
 
     With the default, a pooled row gives itself and the rows of its single queries.
     """
+    import numpy as np
     import pandas as pd
 
-    found = records
+    alike = np.ones(len(records), dtype=bool)
     for column in columns:
-        cell = row[column]
-        same = found[column].isna() if pd.isna(cell) else found[column].eq(cell).fillna(False)
-        found = found[same.astype(bool)]
-    return found
+        cells, cell = records[column], row[column]
+        same = cells.isna() if pd.isna(cell) else cells.eq(cell).fillna(False)
+        alike &= same.to_numpy(dtype=bool)
+    return records[alike]
 
 
 def _per_cell(

@@ -55,8 +55,11 @@ def read(path: Path) -> pd.DataFrame:
     Raises:
         DataError: it is missing, cut, edited or damaged, or is no table of records.
     """
-    source = path / CSV if path.is_dir() else path
-    if path.is_dir() and not source.is_file():
+    try:
+        source = path / CSV if path.is_dir() else path
+    except OSError:  # a name that is too long, for instance; reading it says so
+        source = path
+    if source != path and not source.is_file():
         raise DataError(f"{path}: it holds no {CSV}; give a finished run, or a CSV file.")
     text = read_text(source, WHAT)
     beside = source.with_name(DIGEST)

@@ -45,9 +45,9 @@ class Asv(Exporter):
         """Write out/results, and out/asv.conf.json where there is none."""
         about = facts(records)
         if not re.fullmatch("[0-9a-f]{8,64}", about.git_sha):
-            known = f"git_sha = {about.git_sha!r} is no" if about.git_sha else "it knows no git"
+            why = f"git_sha = {about.git_sha!r} is no" if about.git_sha else "it knows no git"
             raise DataError(
-                f"{about.run_id}: {known} commit, which asv needs; run inside a checkout."
+                f"{about.run_id}: {why} commit, which asv needs; run inside a checkout."
             )
         found = readings(records)
         folder = out / "results" / self.machine

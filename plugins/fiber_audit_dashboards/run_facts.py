@@ -60,8 +60,10 @@ def facts(records: pd.DataFrame) -> RunFacts:
     """
     names = ["run_id", "started_at", "suite", "git_sha"]
     runs = plain(records[names].drop_duplicates())
-    if len(runs) != 1 or not runs[0]["started_at"]:
+    if len(runs) != 1:
         raise DataError(f"the records hold {len(runs)} runs; export one finished run at a time.")
+    if not runs[0]["started_at"]:
+        raise DataError("the records do not say when their run started; run the suite again.")
     hashes = sorted(str(each) for each in records["config_hash"].dropna().unique())
     config = hashes[0] if len(hashes) == 1 else digest(" ".join(hashes)) if hashes else ""
     return RunFacts(**{name: runs[0][name] or "" for name in names}, config=config)

@@ -21,12 +21,13 @@ takes the constant vector to the first axis leaves n - 1 of them, so with few ro
                  rows; if only moments are known, from the eigenvectors above rounding
 
 Never a square root of a matrix, nor the eigenvalues of a matrix that is not symmetric. A set
-without spread leaves |mu_a - mu_b|^2 + tr S of the other. Matrices are brought to size 1 by a power
-of two, which is exact, before anything is squared again.
+without spread leaves |mu_a - mu_b|^2 + tr S of the other. Matrices of tiny or huge numbers are
+brought to size 1 by a power of two, which is exact, before anything is squared again.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -40,6 +41,8 @@ from .moments import Array, Moments, centred, matrix, too_large
 EPSILON = float(np.finfo(np.float64).eps)
 ROUNDING = 1e-9
 """Distances from -ROUNDING (tr S_a + tr S_b) to 0 are rounding and are returned as 0."""
+ORDINARY = 250
+"""Binary exponents of matrices up to which their fourth powers are float64, above and below."""
 ACCURACY = 1e-12
 """Eigenvalues are trusted up to this relative error of the trace term."""
 
@@ -120,7 +123,7 @@ def _nuclear(product: Array) -> float:
     """
     if not product.any():
         return 0.0
-    product, size = _of_size_one(product)
+    product, size = _tamed(product)
     wide = product.shape[0] < product.shape[1]
     gram = product @ product.T if wide else product.T @ product
     values = linalg.eigvalsh(gram, check_finite=False)
@@ -137,7 +140,7 @@ def _generalised(s_a: Array, s_b: Array) -> float | None:
     """
     if not (s_a.any() and s_b.any()):
         return 0.0
-    (s_a, size_a), (s_b, size_b) = _of_size_one(s_a), _of_size_one(s_b)
+    (s_a, size_a), (s_b, size_b) = _tamed(s_a), _tamed(s_b)
     try:
         values = linalg.eigvalsh(
             s_a,
@@ -152,13 +155,17 @@ def _generalised(s_a: Array, s_b: Array) -> float | None:
     return None if found is None else found * np.sqrt(size_a) * np.sqrt(size_b)
 
 
-def _of_size_one(x: Array) -> tuple[Array, float]:
-    """(x / size, size): the power of two, an even one, about the largest entry of x.
+def _tamed(x: Array) -> tuple[Array, float]:
+    """(x / size, size), where size is 1, or for an x that is tiny or huge its own power of four.
 
-    >>> _of_size_one(np.array([[24.0, 0.0]]))
-    (array([[0.375, 0.   ]]), 64.0)
+    >>> _tamed(np.array([[24.0, 0.0]]))
+    (array([[24.,  0.]]), 1.0)
+    >>> _tamed(np.array([[24 * 4.0**200, 0.0]]))[0]
+    array([[0.375, 0.   ]])
     """
-    exponent = int(np.frexp(np.abs(x).max())[1])
+    exponent = math.frexp(np.abs(x).max())[1]
+    if abs(exponent) <= ORDINARY:
+        return x, 1.0
     size = 2.0 ** max(exponent + exponent % 2, -1000)
     return x / size, size
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context, resource_tracker
 from typing import Any
 
-from fiber_audit.errors import UsageError
+from fiber_audit.errors import FiberAuditError, UsageError
 
 from .inside import READY, Answer, serve
 
@@ -124,6 +124,8 @@ def packed(thing: object) -> bytes:
     try:
         # plain pickle copies; that of multiprocessing would move tensors to shared memory, here too
         return pickle.dumps(thing)
+    except FiberAuditError:  # it knows better why not
+        raise
     except Exception as error:  # __reduce__ may raise anything
         raise unsendable(f"{type(error).__name__}: {error}") from error
 

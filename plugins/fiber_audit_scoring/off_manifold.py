@@ -38,7 +38,7 @@ class OffManifold(Metric):
         """`distance`, (n,); nothing where the prior is lossless."""
         if block.prior.lossless:
             return {}
-        again = reconstructed(block.prior, block.data)
+        again = reconstructed(block.prior, block.data, block.batch_size)
         return {"distance": rms((block.data - again).flatten(1).double())}
 
     def summarise(self, seen: Observations) -> list[Statistic]:

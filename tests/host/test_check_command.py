@@ -115,6 +115,23 @@ def test_a_class_that_cannot_be_imported_is_one_sentence_and_costs_only_itself(l
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_options_that_cannot_be_read_are_one_sentence(tmp_path, check):
+    path = tmp_path / "odd.py"
+    path.write_text(
+        "from __future__ import annotations\n"
+        "from fiber_audit import hookimpl\n\n"
+        "@hookimpl\ndef fiber_audit_metrics():\n    return {'odd': make}\n\n"
+        "def make(x: Missing = 1): ...\n"
+    )
+
+    done = check("odd", "--plugin", str(path))
+
+    assert done.returncode == 3
+    (line,) = [line for line in done.stdout.splitlines() if "options: " in line]
+    assert "cannot be read" in line
+    assert "name 'Missing' is not defined" in line
+
+
 def test_what_cannot_be_made_without_options_is_left_out_with_the_way_out(check):
     done = check("blind_spot")
 

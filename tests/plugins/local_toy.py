@@ -25,6 +25,13 @@ class Unpicklable(Exception):
         raise TypeError
 
 
+class Homebody:
+    def __reduce__(self):
+        from fiber_audit.errors import UsageError
+
+        raise UsageError("stays here")
+
+
 def double(number):
     return 2 * number
 

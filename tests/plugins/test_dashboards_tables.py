@@ -59,6 +59,22 @@ def test_a_folder_that_is_a_file_is_told_in_a_sentence(name, finished, tmp_path,
         made(name).export(finished.records, finished.path, tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    "column", ["audit", "metric", "statistic", "started_at", "run_id", "suite", "sampler", "status"]
+)
+def test_a_column_that_is_empty_ends_no_exporter_but_in_a_sentence(column, finished, tmp_path):
+    records = finished.records.assign(
+        **{column: pd.array([None] * len(finished.records), "string")}
+    )
+    for name in set(fiber_audit_exporters()) - {"mlflow", "trackio"}:
+        try:
+            written = made(name).export(records, finished.path, tmp_path / "out")
+        except DataError:
+            written = []
+
+        assert all(path.is_file() for path in written)
+
+
 def test_csv_long_gives_pandas_back_every_value_exactly(finished, tmp_path):
     (path,) = CsvLong().export(finished.records, finished.path, tmp_path)
 

@@ -204,6 +204,7 @@ def test_a_worker_killed_while_idle_costs_nothing(toy):
         list(executor.map(toy.process, range(4)))
         for child in multiprocessing.active_children():
             os.kill(child.pid, signal.SIGKILL)
+            child.join()
 
         assert sorted(executor.map(toy.double, range(4))) == [(n, 2 * n) for n in range(4)]
 
@@ -212,11 +213,11 @@ def test_a_worker_killed_while_idle_costs_nothing(toy):
 def test_a_piece_over_its_time_is_stopped_once_and_the_others_are_computed(
     toy, tmp_path, workers, piece
 ):
-    executor = make(workers=workers, timeout=0.5)
+    executor = make(workers=workers, timeout=2)
     found = dict(executor.map(toy.Obedient(tmp_path / "log"), ["a", piece, "b", "c"]))
 
     assert isinstance(found[piece], WorkerError)
-    assert "timeout = 0.5 seconds" in str(found[piece])
+    assert "timeout = 2 seconds" in str(found[piece])
     assert (tmp_path / "log").read_text().count(piece) == 1
     assert {p: found[p] for p in "abc"} == {p: p for p in "abc"}
 
@@ -264,6 +265,11 @@ def test_what_lives_in_this_process_is_refused_in_one_sentence(work, pieces):
 
     sentence = r"Objects that live in this process cannot be sent to workers \(.+\); use .+\."
     assert re.fullmatch(sentence, str(refused.value))
+
+
+def test_work_may_say_itself_why_it_cannot_be_sent(toy):
+    with pytest.raises(UsageError, match=r"^stays here$"):
+        list(make(workers=2).map(toy.Homebody(), "ab"))
 
 
 def test_work_that_only_this_process_can_import_is_refused_in_the_same_sentence(monkeypatch):

@@ -45,7 +45,8 @@ class ShapeAgreement(Metric):
         """`agreement`, (n,); nothing without labels."""
         if block.labels is None:
             return {}
-        logits = self.judge.to(block.data.device)(block.data)
+        judge = self.judge.to(block.data.device)
+        logits = torch.cat([judge(part) for part in block.data.split(block.batch_size)])
         return {"agreement": agreement(logits, block.labels)}
 
     def summarise(self, seen: Observations) -> list[Statistic]:

@@ -14,7 +14,7 @@ from .randomness import watched
 
 
 @dataclass
-class Trial:
+class Calls:
     """Calls of `features` on x (n, ...), n >= 2, made when asked for and no more than once.
 
     After the first call that has the wrong form nothing else can be told: `shaped` says so.
