@@ -50,7 +50,7 @@ class Wrapped(Extractor):
                 found = self.network(x[:PROBE].to(device))
         except Exception as error:  # the user's own code; its reason is all there is to tell
             raise UsageError(
-                f"the network cannot be called on queries of shape {tuple(x.shape)} float32 "
+                f"the network cannot be called on queries of shape {self.input_shape} float32 "
                 f"({type(error).__name__}: {error}); resize and normalise inside it."
             ) from error
         if not isinstance(found, Tensor):

@@ -26,6 +26,8 @@ IDENTITY: dict[Difference, str] = {
     "config": "config_hash",
 }
 """What must not differ between two runs unless the user allows it -> its column."""
+COMPARED = [*KEY, "query", "value", "stderr", "status", "message", *IDENTITY.values()]
+"""The columns that a change is judged by."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,9 @@ def compare(
 
 
 def by_audit(records: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Audit -> its rows: a table is large, and much is looked up in each audit."""
-    return {str(audit): rows for audit, rows in records.groupby("audit", sort=False)}
+    """Audit -> what is compared of its rows: a table is large, and much is looked up in it."""
+    groups = records[COMPARED].groupby("audit", sort=False)
+    return {str(audit): rows for audit, rows in groups}
 
 
 def lost_draws(*tables: pd.DataFrame) -> dict[str, float]:

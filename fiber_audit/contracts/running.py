@@ -85,5 +85,5 @@ class Executor(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:  # noqa: B027: an executor may have nothing to end
+    def __exit__(self, *_: object) -> None:  # noqa: B027 - may have nothing to end
         """End what map() started; by default nothing."""

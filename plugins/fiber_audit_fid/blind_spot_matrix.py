@@ -47,9 +47,9 @@ def seen(records: pd.DataFrame) -> pd.DataFrame:
     rows = records[
         (records["metric"] == "blind_spot") & records["query"].isna() & records["value"].notna()
     ].copy()
-    word, colon, by = (rows["statistic"].astype("string").str.partition(":")[i] for i in range(3))
-    first = (colon == ":") & word.isin(list(FIRST_SCHEMA))
-    rows["statistic"] = rows["statistic"].mask(first, word.map(FIRST_SCHEMA))
-    known = rows["seen_by"].astype("string") if "seen_by" in rows else by
-    rows["seen_by"] = known.mask(first, by)
+    old = rows["statistic"].astype("string").str.extract(r"^(\w+):(.+)$")
+    word = old[0].map(FIRST_SCHEMA).astype("string")
+    known = rows["seen_by"].astype("string") if "seen_by" in rows else old[1]
+    rows["seen_by"] = known.where(word.isna(), old[1])
+    rows["statistic"] = rows["statistic"].astype("string").where(word.isna(), word)
     return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from fiber_audit.contracts import Axis, Better, Block, Metric, Needs, Statistic
