@@ -6,8 +6,8 @@
     run = fiber_audit.run("suite.toml")
 
 Importing this package imports no torch; what needs it loads on first use. Authors of plugins find
-their kits in `fiber_audit.contracts`, `fiber_audit.sampling`, `fiber_audit.measuring` and
-`fiber_audit.testing`.
+their kits in `fiber_audit.contracts`, `fiber_audit.sampling` and `fiber_audit.measuring`, those of
+exporters in `fiber_audit.records`, and all of them `fiber_audit.testing`.
 """
 
 from importlib.metadata import version as _version

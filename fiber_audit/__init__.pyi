@@ -13,6 +13,7 @@ from .errors import SuiteError as SuiteError
 from .errors import UnknownName as UnknownName
 from .errors import UsageError as UsageError
 from .errors import WeightsError as WeightsError
+from .errors import suggestion as suggestion
 from .hookspecs import hookimpl as hookimpl
 
 __version__: str

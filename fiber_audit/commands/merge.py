@@ -34,7 +34,9 @@ def merge(
     from .progress import Bar
 
     options = _run.Options(out=out)
-    if not compute and (left := sum(f.to_observe for f in _run.forecast(suite, catalogue, options))):
+    if not compute and (
+        left := sum(f.to_observe for f in _run.forecast(suite, catalogue, options))
+    ):
         raise UsageError(
             f"{left} draws are in none of the shards; merge the missing ones, too, or add --compute "
             f"to draw them here. What there is has been copied to {out}."

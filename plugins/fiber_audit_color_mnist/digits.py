@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fiber_audit.errors import DataError
+from fiber_audit import DataError
 
 HELD_OUT = Path(__file__).parent / "data" / "held_out_digits.npz"
 

@@ -15,7 +15,7 @@ import torch
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
-from fiber_audit.errors import WeightsError
+from fiber_audit import WeightsError
 
 FOLDER = Path(__file__).parent / "weights"
 FILE = "diffusion_pytorch_model.safetensors"

@@ -18,7 +18,7 @@ from mlflow.models.evaluation import EvaluationResult, ModelEvaluator
 
 import fiber_audit
 from fiber_audit import UsageError
-from fiber_audit.errors import suggestion
+from fiber_audit import suggestion
 
 from .cases import worst
 from .mlflow import log_run

@@ -1,4 +1,4 @@
-"""Records of a run -> a table guided by x measured by, also from records of the first schema."""
+"""Records of a run -> a table guided by x measured by."""
 
 from __future__ import annotations
 
@@ -8,13 +8,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BlindSpotStatistic = Literal["relative", "frechet", "unguided", "hidden"]
-FIRST_SCHEMA: dict[str, BlindSpotStatistic] = {
-    "measured_by": "relative",
-    "frechet_by": "frechet",
-    "unguided_by": "unguided",
-    "hides_from": "hidden",
-}
-"""Statistics of schema 1, which had the measuring network behind a colon: "measured_by:shape"."""
 
 
 def blind_spot_matrix(
@@ -22,8 +15,9 @@ def blind_spot_matrix(
 ) -> pd.DataFrame:
     """Rows are audits "extractor/prior/sampler", columns are measuring extractors.
 
-    With "frechet", each prior's unguided draws are rows too, "unguided/prior": the reference in the
-    same units.
+    records: of a finished run, or of a file that `fiber_audit.records.read` has read, which brings
+    tables of the first schema up to date. With "frechet", each prior's unguided draws are rows too,
+    "unguided/prior": the reference in the same units.
     """
     rows = seen(records)
 
@@ -43,13 +37,6 @@ def blind_spot_matrix(
 
 
 def seen(records: pd.DataFrame) -> pd.DataFrame:
-    """The pooled numbers of `blind_spot`, in the words of today: statistic and seen_by."""
-    rows = records[
-        (records["metric"] == "blind_spot") & records["query"].isna() & records["value"].notna()
-    ].copy()
-    old = rows["statistic"].astype("string").str.extract(r"^(\w+):(.+)$")
-    word = old[0].map(FIRST_SCHEMA).astype("string")
-    known = rows["seen_by"].astype("string") if "seen_by" in rows else old[1]
-    rows["seen_by"] = known.where(word.isna(), old[1])
-    rows["statistic"] = rows["statistic"].astype("string").where(word.isna(), word)
-    return rows
+    """The pooled numbers of `blind_spot`."""
+    found = (records["metric"] == "blind_spot") & records["query"].isna()
+    return records[found.fillna(False) & records["value"].notna()]

@@ -62,11 +62,11 @@ class LocalExecutor(Executor):
         self._kept = True
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """End all workers, those of an unfinished map() too."""
+    def __exit__(self, kind: object = None, *_: object) -> None:
+        """End all workers, those of an unfinished map() too; after an exception at once."""
         self._kept = False
         for pool in self._pools:
-            pool.end()
+            pool.end(at_once=kind is not None)
 
     def _here(self, work: Callable[[Any], Any], pieces: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
         for piece in pieces:

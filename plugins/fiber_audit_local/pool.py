@@ -56,16 +56,16 @@ class Pool:
                     return
                 self._wait()
         except BaseException:  # also Ctrl-C, and nobody wants the rest
-            self.end()
+            self.end(at_once=True)
             raise
         finally:
             self.busy = False
 
-    def end(self) -> None:
-        """End all workers, hung ones too, within a few seconds."""
+    def end(self, at_once: bool = False) -> None:
+        """End all workers, hung ones too, within a few seconds; idle ones may clean up before."""
         self.ended = True
         workers, self._workers = self._workers, []
-        end(workers)
+        end(workers, at_once)
         atexit.unregister(self.end)
 
     def _bury(self) -> None:

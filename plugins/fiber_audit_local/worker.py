@@ -96,14 +96,14 @@ class Worker:
         return f"was ended by {known.get(-code, f'signal {-code}')}"
 
 
-def end(workers: Sequence[Worker]) -> None:
-    """End processes, the idle ones by closing their pipes, the others by a signal: within 2 s."""
+def end(workers: Sequence[Worker], at_once: bool = False) -> None:
+    """End processes within 2 s: by a signal, but idle ones, if there is time, by a closed pipe."""
     started = [worker for worker in workers if worker.started]
     try:
         for worker in workers:
             worker.connection.close()
         for worker in started:
-            if worker.task is not None or not worker.ready:
+            if at_once or worker.task is not None or not worker.ready:
                 worker.process.terminate()
         deadline = time.monotonic() + GRACE
         for worker in started:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from fiber_audit.contracts import Extractor
-from fiber_audit.errors import DataError
+from fiber_audit import DataError
 from fiber_audit.sampling import rms
 
 OVERSHOOT = 1e-3

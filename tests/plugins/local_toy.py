@@ -3,6 +3,7 @@
 python local_toy.py WAY PIECE...   computes obey(piece); prints "computing", then the results
 """
 
+import atexit
 import ctypes
 import multiprocessing
 import os
@@ -38,6 +39,12 @@ def double(number):
 
 def process(_):
     return os.getpid()
+
+
+def tidy_up_later(path):
+    """Make a file that this process removes when it ends."""
+    Path(path).touch()
+    atexit.register(Path(path).unlink)
 
 
 def environment(name):

@@ -13,7 +13,7 @@ from fiber_audit_fid.set_metrics import Frechet
 
 from fiber_audit.contracts import Statistic
 from fiber_audit.errors import UsageError
-from fiber_audit.records import COLUMNS, frame
+from fiber_audit.records import frame, read_csv
 from fiber_audit.testing import check_metric
 
 world = runpy.run_path(str(Path(__file__).with_name("fid_world.py")))["world"]
@@ -160,19 +160,18 @@ def test_the_matrix_of_two_audits_has_its_own_view_on_the_diagonal():
 
 
 @pytest.mark.parametrize("statistic", ["relative", "frechet"])
-def test_records_of_the_first_schema_give_the_same_matrix(statistic):
+def test_a_file_of_the_first_schema_gives_the_same_matrix(statistic, tmp_path):
+    """It had the measuring network behind a colon: "measured_by:b"."""
     first = two_audits(first_schema=True)
-    bare = first.drop(columns=[name for name in ("seen_by",) if name in COLUMNS])
+    first.drop(columns="seen_by").assign(schema_version=1).to_csv(tmp_path / "old.csv", index=False)
     expected = blind_spot_matrix(two_audits(), statistic)
+    found = blind_spot_matrix(read_csv(tmp_path / "old.csv"), statistic)
 
-    for records in (first, bare):
-        found = blind_spot_matrix(records, statistic)
-        assert found.loc[expected.index, expected.columns].equals(expected)
+    assert found.loc[expected.index, expected.columns].equals(expected)
 
 
-@pytest.mark.parametrize("first_schema", [False, True])
-def test_the_heat_map_shows_shares_with_intervals_distances_and_an_outlined_diagonal(first_schema):
-    records = two_audits(first_schema)
+def test_the_heat_map_shows_shares_with_intervals_distances_and_an_outlined_diagonal():
+    records = two_audits()
     (table,) = BlindSpot(measured_by=["a", "b"]).exhibits(records)
     shares = blind_spot_matrix(records)
     (nothing, free), (first, of_a), (second, of_b) = table.rows

@@ -6,15 +6,13 @@ import pytest
 import torch
 import torch_fidelity
 from fiber_audit_fid import checkpoints
-from fiber_audit_fid.fidelity_bridge import (
-    TorchFidelityExtractor,
-    register,
-    registered,
-    torch_fidelity_extractor,
-)
+from fiber_audit_fid.fidelity_bridge import register, registered
+from fiber_audit_fid.fidelity_extractor import TorchFidelityExtractor
+from fiber_audit_fid.fidelity_weights import published
 from fiber_audit_fid.frechet import frechet_distance
-from fiber_audit_fid.inception import _torch_fidelity_graph, inception_tf
+from fiber_audit_fid.inception_tf import InceptionTF, graph
 from torch import Tensor, nn
+from torch_fidelity import feature_extractor_inceptionv3
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
@@ -91,14 +89,16 @@ def test_calculate_metrics_computes_with_a_fiber_audit_extractor():
     assert "means" not in FEATURE_EXTRACTORS_REGISTRY
 
 
-def test_the_catalogues_factories_register_as_they_are(toy_catalogue):
-    factory = toy_catalogue.find("extractor", "color-mnist-shape").factory
-    with registered("color-mnist-shape", factory):
-        kind = FEATURE_EXTRACTORS_REGISTRY["color-mnist-shape"]
-        network = kind("color-mnist-shape", ["features"], cuda=False)
+def test_the_classes_of_plugins_register_as_they_are():
+    def make():
+        return InceptionTF(weights="random", layer="64")
+
+    with registered("random-inception", make):
+        kind = FEATURE_EXTRACTORS_REGISTRY["random-inception"]
+        network = kind("random-inception", ["features"], cuda=False)
         (features,) = network(torch.zeros(2, 3, 28, 28, dtype=torch.uint8))
 
-    assert features.shape == (2, 48)
+    assert features.shape == (2, 64)
 
 
 def test_a_name_that_is_taken_or_odd_is_refused_in_one_sentence():
@@ -108,11 +108,24 @@ def test_a_name_that_is_taken_or_odd_is_refused_in_one_sentence():
         register("a/b", MeansExtractor)
 
 
-def test_torch_fidelitys_inception_is_differentiable_here_and_equals_ours():
-    graph = _torch_fidelity_graph()
-    checkpoints.fill_random(graph, seed=0)
-    graph.features_list = ["64"]
-    bridged, ours = TorchFidelityExtractor(graph), inception_tf(weights="random", layer="64")
+@pytest.fixture(scope="module")
+def random_weights(tmp_path_factory):
+    """A checkpoint of torch-fidelity's Inception with random weights."""
+    blocks = graph("2048")
+    blocks.add_module("fc", nn.Linear(2048, 1008))
+    checkpoints.fill_random(blocks, seed=0)
+    path = tmp_path_factory.mktemp("weights") / "random.pth"
+    torch.save(blocks.state_dict(), path)
+    return path
+
+
+def test_torch_fidelitys_inception_is_differentiable_here_and_equals_ours(random_weights):
+    name = "inception-v3-compat"
+    bridged = TorchFidelityExtractor(name=name, layer="64", weights=str(random_weights))
+    ours = InceptionTF(weights="random", layer="64")
+    plain = FEATURE_EXTRACTORS_REGISTRY[name](
+        name, ["64"], feature_extractor_weights_path=str(random_weights)
+    )
     generator = torch.Generator().manual_seed(0)
     x = (torch.randint(0, 256, (2, 3, 32, 32), generator=generator) / 255).requires_grad_()
     features = bridged.features(x)
@@ -121,12 +134,26 @@ def test_torch_fidelitys_inception_is_differentiable_here_and_equals_ours():
     assert bridged.differentiable
     assert bridged.feature_size == 64
     assert torch.allclose(features, ours.features(x), rtol=1e-4, atol=1e-5)
-    assert torch.allclose(features.detach(), graph((x * 255).round().to(torch.uint8))[0], rtol=1e-4)
+    assert torch.allclose(features.detach(), plain((x * 255).round().to(torch.uint8))[0], rtol=1e-4)
     assert (gradient != 0).any()
 
 
+def test_their_own_networks_still_insist_on_8_bits(random_weights):
+    """Floats are let through in one instance; their module and other instances stay as they are."""
+    name = "inception-v3-compat"
+    theirs = feature_extractor_inceptionv3.vassert
+    TorchFidelityExtractor(name=name, layer="64", weights=str(random_weights))
+    plain = FEATURE_EXTRACTORS_REGISTRY[name](
+        name, ["64"], feature_extractor_weights_path=str(random_weights)
+    )
+
+    assert feature_extractor_inceptionv3.vassert is theirs
+    with pytest.raises(ValueError, match="dtype=torch.uint8"):
+        plain(torch.zeros(1, 3, 32, 32))
+
+
 def test_an_extractor_that_insists_on_8_bits_measures_but_does_not_guide(strict):
-    extractor = torch_fidelity_extractor(strict)
+    extractor = TorchFidelityExtractor(name=strict)
     x = torch.full((2, 3, 4, 4), 0.5)
 
     assert not extractor.differentiable
@@ -137,9 +164,9 @@ def test_an_extractor_that_insists_on_8_bits_measures_but_does_not_guide(strict)
 
 def test_unknown_names_and_layers_come_with_a_suggestion(strict):
     with pytest.raises(UnknownName, match=r"no such extractor\. Did you mean 'vgg16'"):
-        torch_fidelity_extractor("vgg61")
+        TorchFidelityExtractor(name="vgg61")
     with pytest.raises(UnknownName, match=r"strict has no such layer\. .*Known: mean"):
-        torch_fidelity_extractor(strict, layer="means")
+        TorchFidelityExtractor(name=strict, layer="means")
 
 
 @pytest.mark.parametrize("name", ["inception-v3-compat", "clip-vit-b-32", "dinov2-vit-s-14"])
@@ -147,4 +174,35 @@ def test_nothing_is_fetched_unless_asked(name, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
 
     with pytest.raises(WeightsError, match=f"torch-fidelity {name}: .*set download = true"):
-        torch_fidelity_extractor(name)
+        TorchFidelityExtractor(name=name)
+
+
+NAMES = ("inception-v3-compat", "vgg16", "clip-rn50")
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("content", [POINTER, b"", b"no checkpoint", b"\x80\x02}q\x00."])
+def test_a_file_that_is_no_checkpoint_is_one_sentence_that_names_it(
+    name, content, tmp_path, monkeypatch
+):
+    """Given as an option, or found in torch's cache; an empty pickle is a checkpoint of nothing."""
+    own = tmp_path / "own.pth"
+    own.write_bytes(content)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    for path in published(FEATURE_EXTRACTORS_REGISTRY[name], name):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+    with pytest.raises(WeightsError, match=f"{own}") as given:
+        TorchFidelityExtractor(name=name, weights=str(own))
+    with pytest.raises(WeightsError, match=f"{tmp_path}/") as cached:
+        TorchFidelityExtractor(name=name)
+    for raised in (given, cached):
+        assert "\n" not in str(raised.value)
+        assert ("Git LFS pointer" in str(raised.value)) == (content == POINTER)
+
+
+def test_a_path_that_is_not_there_is_named():
+    with pytest.raises(WeightsError, match="weights = '/nowhere/x.pth': no such file; give"):
+        TorchFidelityExtractor(name="vgg16", weights="/nowhere/x.pth")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import pickle
 from types import SimpleNamespace
 
 import pytest
 import torch
 import torchvision
 from fiber_audit_fid import checkpoints
-from fiber_audit_fid.inception import _torch_fidelity_graph, inception_tf, inception_torchvision
+from fiber_audit_fid.inception_tf import InceptionTF, graph
+from fiber_audit_fid.inception_torchvision import InceptionTorchvision, cropped
 from fiber_audit_fid.resize import resized
 from torch.nn import functional as F
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torchvision.models import inception
 from torchvision.transforms import CenterCrop
 
@@ -18,14 +23,34 @@ from fiber_audit.contracts import Extractor
 from fiber_audit.errors import UsageError, WeightsError
 
 
+class Unloaded(FeatureExtractorInceptionV3):
+    """torch-fidelity's network without the checkpoint that its constructor insists on."""
+
+    built = False
+
+    def load_state_dict(self, state):
+        return super().load_state_dict(state) if self.built else None
+
+
+def peer(layer: str = "2048", seed: int = 0) -> Unloaded:
+    """torch-fidelity's network with random weights."""
+    empty = io.BytesIO()
+    torch.save({}, empty)
+    empty.seek(0)
+    found = Unloaded("peer", [layer], feature_extractor_weights_path=empty)
+    found.built = True
+    checkpoints.fill_random(found, seed)
+    return found
+
+
 @pytest.fixture(scope="module")
 def tf() -> Extractor:
-    return inception_tf(weights="random")
+    return InceptionTF(weights="random")
 
 
 @pytest.fixture(scope="module")
 def vision() -> Extractor:
-    return inception_torchvision(weights="random")
+    return InceptionTorchvision(weights="random")
 
 
 def images(height: int, width: int, n: int = 2) -> torch.Tensor:
@@ -41,11 +66,9 @@ def relative(a: torch.Tensor, b: torch.Tensor) -> float:
 
 @pytest.mark.parametrize("size", [(28, 28), (299, 299), (320, 256)])
 def test_the_tf_float_path_is_torch_fidelitys_own_on_8_bit_images(tf, size):
-    peer = _torch_fidelity_graph()
-    checkpoints.fill_random(peer, seed=0)
     x = images(*size)
     with torch.no_grad():
-        (wanted,) = peer(x)
+        (wanted,) = peer()(x)
         found = tf.features(x.float() / 255)
 
     assert relative(found, wanted) < 1e-4
@@ -53,13 +76,10 @@ def test_the_tf_float_path_is_torch_fidelitys_own_on_8_bit_images(tf, size):
 
 @pytest.mark.parametrize("layer", ["64", "192", "768"])
 def test_the_other_layers_are_torch_fidelitys_too(layer):
-    peer = _torch_fidelity_graph()
-    checkpoints.fill_random(peer, seed=0)
-    peer.features_list = [layer]
     x = images(40, 40)
     with torch.no_grad():
-        (wanted,) = peer(x)
-        found = inception_tf(weights="random", layer=layer).features(x.float() / 255)
+        (wanted,) = peer(layer)(x)
+        found = InceptionTF(weights="random", layer=layer).features(x.float() / 255)
 
     assert found.shape == (2, int(layer))
     assert relative(found, wanted) < 1e-4
@@ -82,7 +102,7 @@ def test_the_torchvision_float_path_is_its_own_transform_and_model_on_8_bit_imag
 
 
 def test_the_papers_variant_is_the_plain_model_on_unit_images(vision):
-    variant = inception_torchvision(weights="random", preprocessing="unit")
+    variant = InceptionTorchvision(weights="random", preprocessing="unit")
     x = images(64, 64).float() / 255
     with torch.no_grad():
         wanted = vision.network.inception(F.interpolate(x, (299, 299), mode="bilinear"))
@@ -105,7 +125,7 @@ def test_both_pass_gradients_to_the_input_per_sample(tf, vision):
 
 
 def test_the_gradient_is_the_slope_of_the_float_path():
-    network = inception_tf(weights="random", layer="192").network.double()
+    network = InceptionTF(weights="random", layer="192").network.double()
     x = images(32, 32, 1).double() / 255
     direction = torch.randn(x.shape, generator=torch.Generator().manual_seed(0)).double()
     direction /= direction.norm()
@@ -151,7 +171,7 @@ def test_with_its_pools_changed_the_torchvision_graph_is_the_tf_graph(tf, monkey
 
 
 def test_the_tf_network_has_1008_classes_and_torchvisions_1000():
-    assert _torch_fidelity_graph().fc.out_features == 1008
+    assert peer().fc.out_features == 1008
     assert torchvision.models.inception_v3(weights=None, init_weights=False).fc.out_features == 1000
 
 
@@ -172,18 +192,24 @@ def test_only_the_filter_keeps_a_shrunk_checkerboard_gray():
     assert filtered.std() < 0.05 < aliased.std()
 
 
-def test_the_crop_is_torchvisions():
-    from fiber_audit_fid.inception import _cropped
+def test_the_blocks_have_the_names_and_shapes_of_the_published_checkpoint():
+    theirs, ours = peer().state_dict(), graph("2048").state_dict()
 
+    assert {k: v.shape for k, v in theirs.items() if not k.startswith("fc.")} == {
+        k: v.shape for k, v in ours.items()
+    }
+
+
+def test_the_crop_is_torchvisions():
     for height, width in ((342, 342), (342, 455), (343, 344), (299, 300)):
         x = torch.rand(1, 1, height, width, generator=torch.Generator().manual_seed(0))
 
-        assert torch.equal(_cropped(x), CenterCrop(299)(x))
+        assert torch.equal(cropped(x), CenterCrop(299)(x))
 
 
 def test_rounding_shows_a_float_image_as_its_8_bit_file():
-    rounded = inception_tf(weights="random", rounded=True, layer="64")
-    plain = inception_tf(weights="random", layer="64")
+    rounded = InceptionTF(weights="random", rounded=True, layer="64")
+    plain = InceptionTF(weights="random", layer="64")
     x = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     saved = (x * 255).round() / 255
 
@@ -194,11 +220,11 @@ def test_rounding_shows_a_float_image_as_its_8_bit_file():
 def test_random_weights_come_from_their_seed_and_from_no_global_state():
     torch.manual_seed(1)
     state = torch.get_rng_state()
-    first = inception_tf(weights="random", layer="64")
+    first = InceptionTF(weights="random", layer="64")
     after = torch.get_rng_state()
     torch.manual_seed(2)
-    again = inception_tf(weights="random", layer="64")
-    other = inception_tf(weights="random", layer="64", seed=1)
+    again = InceptionTF(weights="random", layer="64")
+    other = InceptionTF(weights="random", layer="64", seed=1)
     x = images(32, 32, 1).float() / 255
 
     assert torch.equal(state, after)
@@ -209,7 +235,7 @@ def test_random_weights_come_from_their_seed_and_from_no_global_state():
 
 def test_gray_images_are_seen_in_three_channels_and_tables_are_refused(tf):
     gray = images(32, 32, 1).float()[:, :1] / 255
-    small = inception_tf(weights="random", layer="64")
+    small = InceptionTF(weights="random", layer="64")
 
     assert torch.equal(small.features(gray), small.features(gray.repeat(1, 3, 1, 1)))
     with pytest.raises(UsageError, match=r"sees images .* not \(4, 8\)"):
@@ -219,8 +245,8 @@ def test_gray_images_are_seen_in_three_channels_and_tables_are_refused(tf):
 @pytest.mark.parametrize(
     ("make", "file"),
     [
-        (inception_tf, "weights-inception-2015-12-05-6726825d.pth"),
-        (inception_torchvision, "inception_v3_google-0cc3c7bd.pth"),
+        (InceptionTF, "weights-inception-2015-12-05-6726825d.pth"),
+        (InceptionTorchvision, "inception_v3_google-0cc3c7bd.pth"),
     ],
 )
 def test_absent_weights_say_which_file_to_put_where(make, file, tmp_path, monkeypatch):
@@ -242,10 +268,10 @@ def test_nothing_is_downloaded_unless_asked_and_failure_is_one_sentence(tmp_path
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
     with pytest.raises(WeightsError, match="absent"):
-        inception_tf()
+        InceptionTF()
     assert asked == []
     with pytest.raises(WeightsError, match=r"download of .* failed \(no route to host\)"):
-        inception_tf(download=True)
+        InceptionTF(download=True)
     assert asked == [checkpoints.TF_INCEPTION.url]
 
 
@@ -254,25 +280,39 @@ def test_a_file_with_another_digest_is_not_opened(tmp_path):
     path.write_bytes(b"not a checkpoint")
 
     with pytest.raises(WeightsError, match=r"sha256 is .*, inception-tf expects 6726825d0af5…"):
-        inception_tf(weights=str(path))
+        InceptionTF(weights=str(path))
 
 
 def test_a_checkpoint_of_ones_own_loads_by_its_digest_and_a_pickle_does_not(tmp_path):
-    import hashlib
-    import pickle
-
-    graph = _torch_fidelity_graph()
-    checkpoints.fill_random(graph, seed=3)
     path, evil = tmp_path / "own.pth", tmp_path / "evil.pth"
-    torch.save(graph.state_dict(), path)
+    torch.save(peer(seed=3).state_dict(), path)
     evil.write_bytes(pickle.dumps(print, protocol=2))
     digest, bad = (hashlib.sha256(p.read_bytes()).hexdigest() for p in (path, evil))
-    own = inception_tf(weights=str(path), sha256=digest, layer="64")
+    own = InceptionTF(weights=str(path), sha256=digest, layer="64")
     x = images(32, 32, 1).float() / 255
 
     assert own.weights_sha256 == digest
     assert torch.equal(
-        own.features(x), inception_tf(weights="random", seed=3, layer="64").features(x)
+        own.features(x), InceptionTF(weights="random", seed=3, layer="64").features(x)
     )
     with pytest.raises(WeightsError, match="not a checkpoint of inception-tf"):
-        inception_tf(weights=str(evil), sha256=bad)
+        InceptionTF(weights=str(evil), sha256=bad)
+    with pytest.raises(WeightsError, match="not a checkpoint of inception-torchvision"):
+        InceptionTorchvision(weights=str(path), sha256=digest)
+
+
+@pytest.mark.parametrize("make", [InceptionTF, InceptionTorchvision])
+def test_a_git_lfs_pointer_is_named_and_told_whatever_digest_is_expected(make, tmp_path, monkeypatch):
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    (tmp_path / "checkpoints").mkdir()
+    files = [*checkpoints.TF_INCEPTION.files[:1], *checkpoints.TORCHVISION_INCEPTION.files]
+    for name in files:
+        (tmp_path / "checkpoints" / name).write_bytes(pointer)
+    own = tmp_path / "own.pth"
+    own.write_bytes(pointer)
+
+    with pytest.raises(WeightsError, match=f"{tmp_path}/checkpoints/.*: a Git LFS pointer"):
+        make()
+    with pytest.raises(WeightsError, match=rf"{own}: a Git LFS pointer, .* `git lfs pull`\.$"):
+        make(weights=str(own), sha256=hashlib.sha256(pointer).hexdigest())

@@ -226,6 +226,14 @@ def test_a_timeout_of_nothing_is_no_limit_and_needs_no_process(toy):
     assert list(make(timeout=0).map(toy.process, "ab")) == [("a", os.getpid()), ("b", os.getpid())]
 
 
+def test_workers_clean_up_behind_them_when_all_is_done(toy, tmp_path):
+    with make(workers=2) as executor:
+        list(executor.map(toy.tidy_up_later, [tmp_path / "a", tmp_path / "b"]))
+
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_closing_the_generator_ends_even_a_hung_worker_at_once(toy):
     results = make(workers=2).map(toy.obey, ["a", "deaf", "b", "c"])
     next(results)

@@ -9,7 +9,7 @@ from typing import Annotated
 import torch
 import typer
 
-from fiber_audit.errors import UsageError, suggestion
+from fiber_audit import UsageError, suggestion
 
 from .. import digits
 from ..nets import LayeredVAE

@@ -1,0 +1,67 @@
+"""Draw what is missing of a run and score every audit of it, as files on disk allow."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from .._draw.draw import Drawing, Progress, draw, to_do
+from .._draw.observed import collect, missing
+from .._draw.plan import Audit
+from .._draw.prepare import Prepared
+from .._draw.store import Store
+from .._draw.work import Work
+from .._suite.catalogue import Loaded
+from ..contracts import Executor
+from .cells import Scored, failed, score
+
+ROUNDS = 3
+"""How often an audit is completed when its files turn out to be damaged."""
+
+
+def measure(
+    prepared: Prepared, store: Store, share: tuple[int, int], say: Progress
+) -> tuple[list[Scored], int]:
+    """Draw what is missing and score every audit: (results, draws left to other shards)."""
+    plan, components = prepared.plan, prepared.components
+    loaded = components.catalogue.loaded or Loaded()
+    suite_json = plan.suite.model_dump_json(exclude_none=True)
+    spread = prepared.inputs.spread
+    work = Work(suite_json, store.path.resolve(), loaded, spread, components)
+    scored, waiting = list[Scored](), 0
+    with components.executor() as executor, tempfile.TemporaryDirectory() as scratch:
+        drawing = draw(to_do(prepared, store, share), work, executor, store, say)
+        for audit in prepared.audits:
+            say(0, 0, f"measuring {audit.name}")
+            if why := prepared.blocked.get(audit) or drawing.trouble(audit):
+                scored.append(failed(prepared, audit, *why))
+            elif left := _left(prepared, store, audit, drawing):
+                waiting += left
+            else:
+                scored.append(_scored(prepared, store, audit, drawing, (work, executor, scratch)))
+    return scored, waiting
+
+
+def _scored(
+    prepared: Prepared,
+    store: Store,
+    audit: Audit,
+    drawing: Drawing,
+    place: tuple[Work, Executor, str],
+) -> Scored:
+    """Read what was observed and score it; damaged files are found, and made again, here."""
+    work, executor, scratch = place
+    for _ in range(ROUNDS):
+        observed = collect(store, prepared.plan, audit, Path(scratch))
+        if not _left(prepared, store, audit, drawing):
+            return score(prepared, audit, observed, drawing)
+        draw(to_do(prepared, store), work, executor, store, lambda done, total, what: None)
+    message = f"files of {store.path} are damaged again and again; check the disk"
+    return failed(prepared, audit, "error", message)
+
+
+def _left(prepared: Prepared, store: Store, audit: Audit, drawing: Drawing) -> int:
+    """Draws of an audit of which something is still to be observed."""
+    blind = [owner for name, owner in drawing.blind if name == audit.name]
+    chunks = missing(store, prepared.plan, audit, prepared.plan.chunks(), blind)
+    return sum(map(len, chunks)) * prepared.plan.per_query
