@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..contracts import Executor
-from ..errors import DiskError
+from ..errors import DiskError, FiberAuditError
 from .observed import missing
 from .plan import Audit, Drawn, Piece, references
 from .prepare import Prepared
@@ -81,7 +82,9 @@ def draw(
 def _lost(piece: Piece, error: Exception) -> Outcome:
     if isinstance(error, DiskError):  # a disk that fails one piece fails the others
         raise error
-    return Outcome(piece.drawn.name, 0, "error", str(error) or type(error).__name__)
+    told = str(error) if isinstance(error, FiberAuditError) else f"{type(error).__name__}: {error}"
+    trace = "".join(traceback.format_exception(error))  # with that of the worker
+    return Outcome(piece.drawn.name, 0, "error", told, trace)
 
 
 def _located(store: Store, pieces: Sequence[Piece]) -> list[Piece]:

@@ -1,4 +1,4 @@
-"""The queries of a run: their names and content, looked at once, checked before anything is drawn."""
+"""The queries of a run: names and content, looked at once and checked before anything is drawn."""
 
 from __future__ import annotations
 
@@ -74,14 +74,25 @@ def read_inputs(dataset: Dataset, store: Store) -> Inputs:
 
 
 def _loaded(dataset: Dataset, indices: Sequence[int]) -> Iterator[tuple[list[int], Tensor]]:
-    for first in range(0, len(indices), AT_ONCE):
-        some = list(indices[first : first + AT_ONCE])
+    for some in _runs(indices):
         x = dataset.load(some)
         if len(x) != len(some):
             raise PluginError(
                 f"queries: the dataset loaded {len(x)} inputs where {len(some)} were asked for."
             )
         yield some, x
+
+
+def _runs(indices: Sequence[int]) -> Iterator[list[int]]:
+    """Indices without a gap, a few at a time."""
+    run: list[int] = []
+    for index in indices:
+        if run and (index != run[-1] + 1 or len(run) == AT_ONCE):
+            yield run
+            run = []
+        run.append(index)
+    if run:
+        yield run
 
 
 def _content(row: Tensor, dataset: Dataset, index: int) -> str:

@@ -104,7 +104,7 @@ def missing(
 def collect(store: Store, plan: Plan, audit: Audit, scratch: Path) -> Observed:
     """Read all that was observed of an audit; large arrays are mapped from files in scratch.
 
-    DrawnRows of which something is missing hold zeros: ask `missing` again, for a damaged file is gone
+    Rows of which something is missing hold zeros: ask `missing` again, for a damaged file is gone
     after this.
     """
     wanted = {look.owner for look in plan.looks[audit]} | {HOST, PICTURES}

@@ -93,7 +93,7 @@ def check_device(device: str) -> None:
 
 
 def _make_all(components: Components) -> dict[str, tuple[str, str]]:
-    """Data, samplers and metrics: a user's mistakes are told at once, one that fails costs itself."""
+    """Data, samplers, metrics: a user's mistakes are told at once, one that fails costs itself."""
     suite, problems, broken = components.suite, list[str](), dict[str, tuple[str, str]]()
     makers: dict[str, Callable[[], object]] = {"queries": lambda: components.dataset}
     makers |= {f"samplers.{key}": partial(components.sampler, key) for key in suite.samplers}
@@ -143,7 +143,7 @@ def _tried(components: Components) -> dict[str, tuple[str, str]]:
                 raise
             except WeightsError as error:
                 broken[f"{group}.{key}"] = ("skipped", str(error))
-            except Exception as error:  # a component that cannot be made costs its audits only
+            except (Exception, SystemExit) as error:  # it costs its audits only
                 broken[f"{group}.{key}"] = ("error", str(error))
     return broken
 

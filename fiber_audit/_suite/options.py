@@ -25,6 +25,11 @@ def problems_of(factory: Factory, options: Mapping[str, Any], where: str) -> lis
         parameters = _keywords(factory)
     except (TypeError, ValueError) as error:  # no signature, or arguments without a name
         return [f"{where}: its options cannot be read ({error}); give its factory a signature."]
+    try:
+        typing.get_type_hints(_function(factory))
+    except Exception as error:  # annotations of a plugin may be anything
+        told = f"{type(error).__name__}: {error}"
+        return [f"{where}: its options cannot be read ({told}); mend its annotations."]
     found = [
         f"{where}.{name} = {value!r}: no such option. {suggestion(name, parameters)}"
         for name, value in options.items()

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ..errors import UnknownName, suggestion
 from .._suite.component import KINDS
+from ..errors import UnknownName, suggestion
 from .shared import Disable, Extra, Json, Strict, catalogue_of, say
 
 FIELDS = ("kind", "name", "plugin", "distribution", "version")

@@ -118,7 +118,9 @@ class Problem:
 
 @dataclass(frozen=True)
 class Draws:
-    """Finished draws, row by row; build them with `fiber_audit.sampling.Trail`, or `finish` where there is no loop.
+    """Finished draws, row by row.
+
+    Build them with `fiber_audit.sampling.Trail`, or with its `finish` where there is no loop.
 
     data: (n, *data_shape) in data space, clamped to the prior's data range.
     states: (n, *state_shape), what was decoded.

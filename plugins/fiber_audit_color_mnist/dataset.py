@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from fiber_audit.contracts import Count, Dataset, NonNegativeInt
 from fiber_audit import DataError
+from fiber_audit.contracts import Count, Dataset, NonNegativeInt
 from fiber_audit.sampling import derive_seed
 
 from . import digits

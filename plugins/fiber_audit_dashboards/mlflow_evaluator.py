@@ -17,8 +17,7 @@ from mlflow import MlflowClient
 from mlflow.models.evaluation import EvaluationResult, ModelEvaluator
 
 import fiber_audit
-from fiber_audit import UsageError
-from fiber_audit import suggestion
+from fiber_audit import UsageError, suggestion
 
 from .cases import worst
 from .mlflow import log_run

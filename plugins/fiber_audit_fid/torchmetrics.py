@@ -88,8 +88,9 @@ class FrechetDistance(Metric):
                 f"forward() sees {len(batch)} {kinds[0]} beside {len(beside)} {kinds[1]} images: a "
                 "distance needs two of each; add the first ones with update()."
             )
-        self._forward_cache = self._distance(batch, beside)
-        return self._forward_cache
+        found = self._distance(batch, beside)
+        self._forward_cache = found  # type: ignore[assignment]  # for what logs metrics
+        return found
 
     def compute(self) -> Tensor:
         """The distance so far, a float64 scalar."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-from fiber_audit.errors import PluginError
+from fiber_audit import PluginError
 
 READY = b"ready"
 """What a worker says first. Then it gives one answer to every piece."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import wait
 from typing import Any
 
-from fiber_audit.errors import FiberAuditError, UsageError
+from fiber_audit import FiberAuditError, UsageError
 
 from .worker import Task, Worker, end, packed, unsendable
 

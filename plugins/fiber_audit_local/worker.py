@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context, resource_tracker
 from typing import Any
 
-from fiber_audit.errors import FiberAuditError, UsageError
+from fiber_audit import FiberAuditError, UsageError
 
 from .inside import READY, Answer, serve
 

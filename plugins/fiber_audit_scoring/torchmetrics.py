@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-from fiber_audit.contracts import Extractor
 from fiber_audit import DataError
+from fiber_audit.contracts import Extractor
 from fiber_audit.sampling import rms
 
 OVERSHOOT = 1e-3

@@ -1,8 +1,8 @@
 import pytest
 
-from fiber_audit.errors import DataError, SuiteError, UsageError
 from fiber_audit._score.directory import default_path
 from fiber_audit._suite.read import override, read
+from fiber_audit.errors import DataError, SuiteError, UsageError
 
 
 def problems(path, catalogue, settings=()):

@@ -91,8 +91,7 @@ def test_the_noise_of_a_distance_is_that_of_two_samples_of_one_law():
 def test_more_queries_make_the_interval_narrower():
     def width(q: int) -> float:
         scores = [
-            blind_spot(view(2 * s, 0.4, q), [view(2 * s + 1, 0.6, q)]).score
-            for s in range(10)
+            blind_spot(view(2 * s, 0.4, q), [view(2 * s + 1, 0.6, q)]).score for s in range(10)
         ]
         return float(np.mean([score.ci_high - score.ci_low for score in scores]))
 

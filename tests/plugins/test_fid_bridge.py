@@ -148,7 +148,7 @@ def test_their_own_networks_still_insist_on_8_bits(random_weights):
     )
 
     assert feature_extractor_inceptionv3.vassert is theirs
-    with pytest.raises(ValueError, match="dtype=torch.uint8"):
+    with pytest.raises(ValueError, match=r"dtype=torch\.uint8"):
         plain(torch.zeros(1, 3, 32, 32))
 
 
@@ -204,5 +204,5 @@ def test_a_file_that_is_no_checkpoint_is_one_sentence_that_names_it(
 
 
 def test_a_path_that_is_not_there_is_named():
-    with pytest.raises(WeightsError, match="weights = '/nowhere/x.pth': no such file; give"):
+    with pytest.raises(WeightsError, match=r"weights = '/nowhere/x\.pth': no such file; give"):
         TorchFidelityExtractor(name="vgg16", weights="/nowhere/x.pth")

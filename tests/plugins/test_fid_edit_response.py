@@ -71,7 +71,7 @@ def scene(colour: bool, fresh: bool = True):
         named=lambda name: PooledExtractor(name == "colour"),
         draws=dataset.data,
         unguided=dataset.data,
-        seed=4,  # of which the fresh samples have not by chance as many of each class as the queries
+        seed=4,  # whose fresh samples do not by chance match the queries, class by class
     )
 
 

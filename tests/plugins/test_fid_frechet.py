@@ -247,7 +247,8 @@ def test_rows_and_their_moments_agree(n, d, ranks, magnitudes, decades, mean, se
     rng = np.random.default_rng(seed)
     steep = 10.0 ** -np.linspace(0, decades, d)
     a, b = (
-        10.0**size * (rng.standard_normal((n, rank)) @ rng.standard_normal((rank, d)) * steep + mean)
+        10.0**size
+        * (rng.standard_normal((n, rank)) @ rng.standard_normal((rank, d)) * steep + mean)
         for rank, size in zip(ranks, magnitudes, strict=True)
     )
     traces = a.var(0, ddof=1).sum() + b.var(0, ddof=1).sum()

@@ -302,7 +302,9 @@ def test_a_checkpoint_of_ones_own_loads_by_its_digest_and_a_pickle_does_not(tmp_
 
 
 @pytest.mark.parametrize("make", [InceptionTF, InceptionTorchvision])
-def test_a_git_lfs_pointer_is_named_and_told_whatever_digest_is_expected(make, tmp_path, monkeypatch):
+def test_a_git_lfs_pointer_is_named_and_told_whatever_digest_is_expected(
+    make, tmp_path, monkeypatch
+):
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     (tmp_path / "checkpoints").mkdir()

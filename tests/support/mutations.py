@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 ODD = [
-    b"-1", b"0", b"1e999", b"nan", b"-inf", b"99999999999999999999999", b"''", b"[]", b"{}", b"true", b"'a/b'",
-    b"1979-05-27", b"\"\\u0000\"", b"[[1, 2], 3]", b"{use = 3}", "'\N{SNOWMAN}'".encode(), b"'=1+1'", b"0x10",
+    b"-1", b"0", b"1e999", b"nan", b"-inf", b"99999999999999999999999", b"''", b"[]", b"{}",
+    b"true", b"'a/b'", b"1979-05-27", b"\"\\u0000\"", b"[[1, 2], 3]", b"{use = 3}", b"0x10",
+    "'\N{SNOWMAN}'".encode(), b"'=1+1'",
 ]  # fmt: skip
 
 
