@@ -5,8 +5,8 @@ A plugin is a module (or object) registered in the entry-point group ``fiber_aud
     [project.entry-points.fiber_audit]
     brightness = "fiber_audit_brightness"
 
-Each hook is called once, before a suite is read, and returns ``{name: "module:Class"}``. Its body is
-one ``return`` and must not import torch: the class is imported when a suite asks for it, so that
+Each hook is called once, before a suite is read, and returns ``{name: "module:Class"}``. Its body
+is one ``return`` and must not import torch: the class is imported when a suite asks for it, so that
 listing plugins is instant. The keyword arguments of the class, with their types, are the options
 that a suite may set. A function may stand in place of the text: ``{name: factory}``.
 A name offered by two plugins is written ``plugin/name``; the bare name is then an error that names

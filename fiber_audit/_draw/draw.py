@@ -11,6 +11,7 @@ from ..errors import DiskError, FiberAuditError
 from .observed import missing
 from .plan import Audit, Drawn, Piece, references
 from .prepare import Prepared
+from .rows import keeps
 from .store import Store
 from .work import Outcome, Work
 
@@ -50,6 +51,8 @@ def to_do(
     for reference in references(list(plan.looks)):
         needed = {c for audit, cs in chunks.items() if audit.reference == reference for c in cs}
         first += [Piece(reference, chunk, plan.units(reference, chunk)) for chunk in sorted(needed)]
+    kept = plan.suite.precision(tuple(prepared.components.dataset.data_shape))
+    first = [p for p in first if keeps(kept, p.drawn)]  # the others are drawn where they are needed
     files = {reference: _files(store, reference) for reference in {p.drawn for p in first}}
     first = [p for p in first if any(unit not in files[p.drawn] for unit in p.units)]
     then = [piece for audit, cs in chunks.items() for piece in plan.pieces(audit, cs)]

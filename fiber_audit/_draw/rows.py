@@ -18,7 +18,7 @@ from ..measuring.scene import features_of, reconstructed
 from ..noise import Noise
 from ..sampling import finish, unguided
 from .meter import Cost, Meter
-from .plan import Piece, Reference, seeds
+from .plan import Audit, Drawn, Piece, Reference, seeds
 from .store import Arrays, Store
 
 COSTS = tuple(Cost().as_dict())
@@ -47,10 +47,15 @@ def drawn_rows(components: Components, store: Store, piece: Piece) -> DrawnRows:
         arrays = _draw(components, piece, missing, kept)
         units = tuple(piece.units[i] for i in missing)
         arrays["id"] = np.array(units)
-        if kept != "none":
+        if keeps(kept, piece.drawn):
             store.save("units", replace(piece, units=units, looks=()), arrays)
         known |= {unit: (arrays, row) for row, unit in enumerate(units)}
     return _rows(known, piece.units)
+
+
+def keeps(kept: Precision, drawn: Drawn) -> bool:
+    """Whether draws are stored. A prior's own are cheap: where space is short, they are not."""
+    return kept == "float32" or (kept == "uint8" and isinstance(drawn, Audit))
 
 
 def _rows(known: dict[str, tuple[Arrays, int]], units: Sequence[str]) -> DrawnRows:

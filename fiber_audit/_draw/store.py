@@ -1,6 +1,6 @@
 """The run directory: atomic files, so that a run can stop at any moment and go on later.
 
-suite.toml  identity.json  environment.json  log.jsonl      what was asked, by what, and what went wrong
+suite.toml  identity.json  environment.json  log.jsonl      what was asked, by what, what failed
 units/      one file per block of draws                     every array has one row per draw
 observed/   one file per block, of what metrics saw of it   every array has rows for some queries
 gallery/  exhibits.json                                     what the page shows

@@ -1,4 +1,4 @@
-"""One piece of a run, computed wherever an executor put it: its draws, and what metrics see of them."""
+"""One piece of a run, computed wherever an executor put it: draws, and what metrics see of them."""
 
 from __future__ import annotations
 

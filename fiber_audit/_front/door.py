@@ -52,15 +52,19 @@ def audit(
             of several by name. It takes queries as they are and returns a row of features each,
             which are flattened. What you give is copied, never changed.
         prior: a generative model of your data: a Prior, a name, or a table with options.
-        queries: inputs to audit, (n, c, h, w) float32 in [0, 1] or (n, columns): a tensor, an array,
-            a torch Dataset of such rows (with labels or without), a Dataset, a name or a table.
+        queries: inputs to audit, (n, c, h, w) float32 in [0, 1] or (n, columns): a tensor, an
+            array, a torch Dataset of such rows (with labels or without), a Dataset, a name or a
+            table.
         sampler: how to draw; by default the one of `fiber_audit/_front/defaults.toml`.
         metrics: what to measure; by default fidelity, diversity and health.
         draws: per query.
         labels: (n,) class of each query, for metrics that ask for it.
         n: take only the first n queries.
         conditions: tables like those of a suite, for `Result.passed`.
-        name: of the run. seed, batch_size, device: see `Suite`.
+        name: of the run.
+        seed: root of all randomness.
+        batch_size: draws computed together.
+        device: a torch device.
         out: the run directory; by default one of its own for every network, prior and data.
         plugins: modules or .py files to load besides the installed plugins.
         progress: show a bar on stderr.

@@ -1,4 +1,4 @@
-"""What a user has in a notebook, as the components that a suite names: networks, functions, data."""
+"""What a user has in a notebook, as components that a suite names: networks, functions, data."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class Wrapped(Extractor):
             ) from error
         if not isinstance(found, Tensor):
             raise UsageError(
-                f"the network returned a {type(found).__name__}; wrap it in a function that returns "
-                f"one tensor, with a row for each input."
+                f"the network returned a {type(found).__name__}; wrap it in a function that "
+                f"returns one tensor, with a row for each input."
             )
         self.feature_size = int(found.flatten(1).shape[1]) if found.ndim > 1 else 1
 

@@ -1,8 +1,8 @@
 """Identity: all that a draw, or an observation of it, depends on. Change any of it, and it is new.
 
 A draw depends on the resolved options (defaults included), the plugin's version and the weights and
-code of extractor, prior and sampler; on the kit that samplers are written with; on the suite's seed,
-target and precision; and on its query. An observation depends, besides, on its metric, the
+code of extractor, prior and sampler; on the kit that samplers are written with; on the suite's
+seed, target and precision; and on its query. An observation depends, besides, on its metric, the
 extractors that the metric looks with, and on k, the draws of a query.
 """
 

@@ -39,12 +39,12 @@ def problems_of(factory: Factory, options: Mapping[str, Any], where: str) -> lis
     try:
         _validated(factory, known)
     except ValidationError as error:
-        told = set()
+        seen = set[str]()
         for each in error.errors():
             name = str(each["loc"][0])
-            if name in told:
+            if name in seen:
                 continue  # the first of a union's members says enough
-            told.add(name)
+            seen.add(name)
             if each["type"] == "missing":
                 found.append(f"{where}.{name}: this option is required.")
                 continue

@@ -59,8 +59,9 @@ class Suite(BaseModel):
     target: Literal["query", "reconstruction"] = "query"
     """Aim at phi(query), or at phi of its reconstruction by the prior, as the paper does."""
     keep: Keep = "auto"
-    """How draws are stored, and therefore scored: float32, uint8, or none (scores and pictures of
-    the first queries only). auto is uint8 for images with a side above 64 pixels, else float32."""
+    """How draws are stored, and therefore scored: float32, uint8 (the prior's own draws, which are
+    cheap, are then made anew when a metric is added), or none (only scores, and pictures of the
+    first queries). auto is uint8 for images with a side above 64 pixels, else float32."""
     unguided_steps: int = Field(50, ge=1, le=MOST)
     """Steps of the prior's own draws, which give the numbers a scale."""
     metrics: tuple[Use, ...] = Field(min_length=1)

@@ -38,8 +38,8 @@ def merge(
         left := sum(f.to_observe for f in _run.forecast(suite, catalogue, options))
     ):
         raise UsageError(
-            f"{left} draws are in none of the shards; merge the missing ones, too, or add --compute "
-            f"to draw them here. What there is has been copied to {out}."
+            f"{left} draws are in none of the shards; merge the missing ones, too, or add "
+            f"--compute to draw them here. What there is has been copied to {out}."
         )
     with Bar() as bar:
         done = _run.run(suite, catalogue, options, bar)

@@ -15,10 +15,13 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from fiber_audit.contracts import Extractor
-from fiber_audit.errors import UsageError
+from fiber_audit.errors import DataError, UsageError
 
 from .choices import ImageRange
 from .frechet import frechet_distance
+
+OVERSHOOT = 1e-3
+"""How far beyond [0, 1] rounding may carry a pixel."""
 
 
 class FrechetDistance(Metric):
@@ -48,7 +51,7 @@ class FrechetDistance(Metric):
         image_range: ImageRange = "unit",
     ) -> None:
         super().__init__()
-        self._seen_by = (extractor,)  # in a tuple, so that no network becomes a part of the metric
+        self._held = (extractor,)  # in a tuple, for a Module would adopt an attribute that is one
         self.allow_unequal, self.reset_real_features = allow_unequal, reset_real_features
         self.image_range = image_range
         self.add_state("real", [], dist_reduce_fx="cat")
@@ -57,13 +60,14 @@ class FrechetDistance(Metric):
     @property
     def extractor(self) -> Extractor:
         """Whose features are compared."""
-        return self._seen_by[0]
+        return self._held[0]
 
     def update(self, images: Tensor, real: bool) -> None:
         """Add images (n, 3, h, w) in the metric's image range.
 
         Raises:
-            UsageError: they are in another range, or the metric is synced.
+            DataError: they are in another range.
+            UsageError: the metric is synced.
         """
         kept = self.real if real else self.generated
         if isinstance(kept, Tensor):  # of all processes
@@ -122,21 +126,21 @@ class FrechetDistance(Metric):
     def _in_unit_range(self, images: Tensor) -> Tensor:
         if self.image_range == "uint8":
             if images.dtype != torch.uint8:
-                raise UsageError(
-                    f"images of {images.dtype}: this metric takes uint8, from 0 to 255; for floats "
-                    "in [0, 1] make it with image_range='unit'."
+                raise DataError(
+                    f"images are {images.dtype}: this metric takes uint8, from 0 to 255; for "
+                    "floats in [0, 1] make it with image_range='unit'."
                 )
             return images.float() / 255
         if not images.is_floating_point():
-            raise UsageError(
-                f"images of {images.dtype}: this metric takes floats in [0, 1]; for uint8 make it "
+            raise DataError(
+                f"images are {images.dtype}: this metric takes floats in [0, 1]; for uint8 make it "
                 "with image_range='uint8'."
             )
-        low, high = float(images.min()), float(images.max())
-        if not (low >= 0 and high <= 1):
-            raise UsageError(
-                f"images from {low:.3g} to {high:.3g}: this metric takes floats in [0, 1]; scale "
-                "or clamp them."
+        low, high = (float(end) for end in images.aminmax()) if images.numel() else (0, 1)
+        if not (low >= -OVERSHOOT and high <= 1 + OVERSHOOT):
+            raise DataError(
+                f"images are in [{low:.3g}, {high:.3g}]: this metric takes floats in [0, 1]; "
+                "divide by 255 what is in [0, 255], and clamp what overshoots."
             )
         return images
 

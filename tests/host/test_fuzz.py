@@ -1,4 +1,4 @@
-"""Mutated suites, records and unit files: no foreign exception, no dead end, no silent difference."""
+"""Mutated suites, records and unit files: no foreign exception, dead end or silent difference."""
 
 import shutil
 

@@ -125,7 +125,7 @@ def test_nothing_changed_nothing_is_drawn(world):
     "change", [{"gain": 2.0}, {"default": 0.5}, {"size": 3}], ids=["source", "default", "size"]
 )
 def test_a_change_of_code_or_of_a_default_draws_anew(world, change):
-    _, first = world(1)
+    world(1)
     told, second = world(2, **change)
 
     assert told[AUDIT].to_draw == 6
@@ -174,3 +174,15 @@ def test_what_changed_is_told_part_by_part():
     now = {"samplers.a.options": '{"steps": 2}', "samplers.a.code": "y", "seed": "0"}
 
     assert difference(before, now) == ["samplers.a.code changed", "samplers.a.steps: 1 -> 2"]
+
+
+def test_images_in_8_bits_are_scored_as_kept_and_the_priors_own_draws_are_not_stored(world):
+    _, exact = world(1, ["keep='float32'"])
+    told, kept = world(2, ["keep='uint8'"])
+
+    assert told[AUDIT].why == ("keep: float32 -> uint8",)
+    assert told[FREE].to_draw == 0
+    assert list((kept.path / "units").glob("unguided_images-*")) != []  # of the first run
+    values = [d.records["value"].iloc[0] for d in (exact, kept)]
+    assert values[0] != values[1]
+    assert values[0] == pytest.approx(values[1], abs=1 / 255)

@@ -280,3 +280,116 @@ def test_the_null_of_every_pair_is_not_held_for_many_queries(go):
     pairs = records[records["statistic"] == "random_pairs"]
 
     assert pairs["n"].item() == 50 * 49
+
+
+BAD = """
+import torch
+from torch import nn
+from fiber_audit import hookimpl
+from fiber_audit.contracts import Extractor
+from fiber_audit.sampling import Trail, finish, unguided
+from fiber_audit.contracts import Draws, Sampler
+
+class Bad(Extractor):
+    feature_size = 2
+    def __init__(self, *, how: str):
+        self.how, self.network = how, nn.BatchNorm1d(4).eval()
+        self.weights_sha256 = "0" * 64
+        if how == "train mode":
+            self.network.train()
+    def features(self, x):
+        y = self.network(x)[:, :2]
+        if self.how == "size":
+            return y[:, :1]
+        if self.how == "half the rows":
+            return y[: (len(y) + 1) // 2]
+        if self.how == "float64":
+            return y.double()
+        if self.how == "float16":
+            return y.half()
+        if self.how == "coupled":
+            return y - y.mean(0)
+        if self.how == "random":
+            return y + torch.randn_like(y)
+        if self.how == "global seed":
+            torch.manual_seed(0)
+        return y
+
+class TooFew(Sampler):
+    def sample(self, problem, noise):
+        drawn = finish(problem, unguided(problem.prior, noise, 2))
+        return Draws(drawn.data[1:], drawn.states[1:], drawn.finite[1:], drawn.path[1:])
+
+@hookimpl
+def fiber_audit_extractors(): return {"bad": Bad}
+@hookimpl
+def fiber_audit_samplers(): return {"too-few": TooFew}
+"""
+WAYS = [
+    "size",
+    "half the rows",
+    "float64",
+    "float16",
+    "coupled",
+    "train mode",
+    "random",
+    "global seed",
+]
+
+
+@pytest.fixture
+def bad_catalogue(tmp_path):
+    from fiber_audit._suite.catalogue import Catalogue
+
+    path = tmp_path / "bad_world.py"
+    path.write_text(BAD)
+    return Catalogue.load(extra=[TOY, str(path)])
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_an_extractor_that_breaks_its_contract_is_an_error_in_its_cells_before_it_draws(
+    bad_catalogue, toy_suite, tmp_path, how
+):
+    more = f"[extractors.bad]\nhow = '{how}'\n"
+    done = run(read(str(toy_suite(more)), bad_catalogue), bad_catalogue, Options(tmp_path / "run"))
+    rows = pooled(done.records)
+
+    assert done.failed == 1
+    assert rows.loc["bad/gauss/proj", "status"] == "error"
+    assert rows.loc["bad/gauss/proj", "message"].startswith("extractor 'bad': ")
+    assert rows.loc["two/gauss/proj", "status"] == "ok"
+    assert not list((tmp_path / "run" / "units").glob("bad_*"))
+
+
+def test_a_sampler_that_loses_a_row_is_told_and_leaves_nothing_that_a_mended_one_trips_over(
+    bad_catalogue, toy_suite, tmp_path
+):
+    more = "[samplers.few]\nuse = 'too-few'\n"
+    suite = read(str(toy_suite(more)), bad_catalogue)
+    done = run(suite, bad_catalogue, Options(tmp_path / "run"))
+
+    assert "sampler 'few'" in pooled(done.records).loc["two/gauss/few", "message"]
+    assert not list((tmp_path / "run" / "units").glob("two_gauss_few-*"))
+    mended = read(str(toy_suite(more.replace("too-few", "toy-projecting"))), bad_catalogue)
+    assert run(mended, bad_catalogue, Options(tmp_path / "run")).failed == 0
+
+
+def test_more_steps_than_the_prior_has_are_refused_before_anything_is_written(go, tmp_path):
+    with pytest.raises(UsageError, match="unguided_steps = 2000, with prior 'gauss'"):
+        go("unguided_steps=2000")
+    with pytest.raises(UsageError, match=r"samplers\.m\.steps = 1001, with prior 'gauss'"):
+        go(more="[samplers.m]\nuse = 'moment-matched'\nsteps = 1001\n")
+
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_contradiction_within_a_component_names_the_component(go):
+    with pytest.raises(UsageError, match=r"samplers\.n: guidance"):
+        go(more="[samplers.n]\nuse = 'ndtm'\nguidance = [[1.0, 1.0, 0.5, 0.0]]\n")
+
+
+def test_an_unknown_extractor_of_a_metric_is_told_before_anything_is_drawn(go, tmp_path):
+    with pytest.raises(UsageError, match=r"metrics\[0\]: extractor 'color-mnist-shap'"):
+        go("metrics=[{use='diversity', extractor='color-mnist-shap'}]")
+
+    assert not (tmp_path / "run").exists()

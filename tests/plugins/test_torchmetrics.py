@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from fiber_audit import DataError
+from fiber_audit import DataError, UsageError
 from fiber_audit.contracts import Extractor
 from fiber_audit.sampling import rms
 from fiber_audit.testing import gaussian_problem
@@ -193,6 +193,137 @@ def test_real_features_stay_where_it_is_asked_for():
     metric.update(images(0), real=False)
 
     assert float(metric.compute()) == pytest.approx(0, abs=1e-9)
+
+
+def both(metric, *, step=20):
+    """Feed a Fréchet distance its real and its generated images."""
+    for seed, real in ((0, True), (1, False)):
+        for part in images(seed).split(step):
+            metric.update(part, real=real)
+    return metric
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_nothing_done_to_the_frechet_distance_or_its_holder_reaches_the_network(mode):
+    extractor = Normalised(mode)
+    before = {name: x.clone() for name, x in extractor.network.state_dict().items()}
+    metric = FrechetDistance(extractor)
+    expected = float(both(metric).compute())
+    holder = nn.ModuleDict({"fid": metric})
+    metric.reset()
+    holder.train(not mode).half()
+    holder.train()
+
+    assert float(both(metric).compute()) == expected
+    metric.set_dtype(torch.float16)
+    assert extractor.network.training is extractor.network[0].training is mode
+    assert not list(holder.parameters())
+    assert not holder.state_dict()
+    assert metric.extractor is extractor
+    for name, x in extractor.network.state_dict().items():
+        assert x.dtype == before[name].dtype
+        assert torch.equal(x, before[name])
+
+
+def test_an_extractor_that_is_a_module_itself_does_not_become_a_part_of_the_metric():
+    class Own(Extractor, nn.Module):
+        feature_size = 3
+
+        def __init__(self):
+            nn.Module.__init__(self)
+            self.network = nn.BatchNorm2d(3)
+
+        def features(self, x):
+            return self.network(x).mean((2, 3))
+
+    metric = FrechetDistance(Own())
+
+    assert list(metric.modules()) == [metric]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda x: (255 * x).to(torch.uint8), "images are torch.uint8: .* image_range='uint8'"),
+        (lambda x: 255 * x, r"images are in \[0, 255\]: .* floats in \[0, 1\]"),
+        (lambda x: 2 * x - 1, r"images are in \[-1, 1\]"),
+        (lambda x: x / 0, r"images are in \[nan, nan\]"),
+    ],
+)
+def test_images_of_another_range_are_refused_by_the_frechet_distance(wrong, said):
+    black_and_white = torch.zeros(2, 3, 8, 8)
+    black_and_white[1] = 1
+    metric = FrechetDistance(Pooled())
+
+    with pytest.raises(DataError, match=said):
+        metric.update(wrong(black_and_white), real=True)
+    assert metric.real == []
+
+
+def test_8_bit_images_have_the_distance_of_their_floats_and_floats_are_refused_there():
+    metric = FrechetDistance(Pooled(), image_range="uint8")
+    for seed, real in ((0, True), (1, False)):
+        metric.update((255 * images(seed)).round().to(torch.uint8), real=real)
+
+    expected = float(both(FrechetDistance(Pooled())).compute())
+    assert float(metric.compute()) == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(DataError, match=r"images are torch\.float32: this metric takes uint8"):
+        metric.update(images(0), real=True)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_forward_adds_each_image_once_and_tells_the_distance_of_its_batch(keep):
+    metric, phi = FrechetDistance(Pooled(), reset_real_features=not keep), Pooled()
+    metric.update(images(0), real=True)
+    parts = images(1).split(20)
+    found = [metric(part, real=False) for part in parts]
+    real = phi.features(images(0))
+
+    assert sum(map(len, metric.real)) == sum(map(len, metric.generated)) == 80
+    assert float(metric.compute()) == float(both(FrechetDistance(Pooled())).compute())
+    for part, value in zip(parts, found, strict=True):
+        assert float(value) == frechet_distance(phi.features(part), real[:20])
+    with pytest.raises(UsageError, match="0 generated images: a distance needs two of each"):
+        FrechetDistance(Pooled())(images(0), real=True)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_synced_frechet_distance_is_of_all_processes_and_starts_anew_after_reset(keep):
+    metric = both(FrechetDistance(Pooled(), reset_real_features=not keep))
+    expected = float(metric.compute())
+    metric.sync(
+        dist_sync_fn=lambda state, group=None: [state, state], distributed_available=lambda: True
+    )
+    assert len(metric.real) == 160
+    with pytest.raises(UsageError, match=r"synced: call unsync\(\)"):
+        metric.update(images(0), real=True)
+
+    metric.reset()
+    assert sum(map(len, metric.real)) == 80 * keep
+    if not keep:
+        metric.update(images(0), real=True)
+    metric.update(images(1), real=False)
+    assert float(metric.compute()) == pytest.approx(expected, rel=1e-12)
+
+
+def test_two_processes_frechet_distances_merge_into_one():
+    first, second = FrechetDistance(Pooled()), FrechetDistance(Pooled())
+    for metric, half in ((first, slice(0, 40)), (second, slice(40, 80))):
+        for seed, real in ((0, True), (1, False)):
+            metric.update(images(seed)[half], real=real)
+    first.merge_state(second)
+
+    assert float(first.compute()) == pytest.approx(
+        float(both(FrechetDistance(Pooled())).compute()), rel=1e-12
+    )
+
+
+def test_a_distance_to_nothing_is_one_sentence():
+    metric = FrechetDistance(Pooled())
+    metric.update(images(0), real=True)
+
+    with pytest.raises(UsageError, match="no images of one kind: call update"):
+        metric.compute()
 
 
 def test_both_work_in_a_collection_and_tell_their_direction(draws):
