@@ -186,7 +186,7 @@ def _beside(
     new = mine[found.audit]
     base = book.get(found.audit, new[:0])
     pooled, lost = base[base["query"].isna()], lost_draws(base, new)
-    for reason in obstacles(pooled, row.to_frame().T, condition.allow, lost):
+    for reason in obstacles(pooled, new.loc[[found.row]], condition.allow, lost):
         return replace(found, message=f"{condition.title}: BASE is {path}. {reason}")
     compared = judge_change(base, new, row, condition.tolerance)
     if compared.base is None:

@@ -17,8 +17,9 @@ from .._draw.plan import Audit
 from .._draw.prepare import Prepared
 from .._draw.rows import COSTS
 from ..contracts import Part, Statistic
+from ..contracts.observations import Observations
 from ..errors import DivergedError, FiberAuditError, PluginError, WeightsError
-from ..measuring.observations import Observations, laid_out
+from ..measuring.layout import laid_out
 from .gallery import Gallery, gallery_of
 
 Array = NDArray[Any]

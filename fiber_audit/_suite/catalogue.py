@@ -21,9 +21,7 @@ from .. import hookspecs
 from ..errors import PluginError, UnknownName, UsageError, suggestion
 from ..hookspecs import GROUP
 from .component import KINDS, Component
-
-DISABLE = "FIBER_AUDIT_DISABLE_PLUGINS"
-AUTOLOAD = "FIBER_AUDIT_DISABLE_PLUGIN_AUTOLOAD"
+from .variables import AUTOLOAD, DISABLE
 
 
 @dataclass

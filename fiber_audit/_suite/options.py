@@ -27,7 +27,7 @@ def problems_of(factory: Factory, options: Mapping[str, Any], where: str) -> lis
         return [f"{where}: its options cannot be read ({error}); give its factory a signature."]
     try:
         typing.get_type_hints(_function(factory))
-    except Exception as error:  # annotations of a plugin may be anything
+    except (Exception, SystemExit) as error:  # annotations are a plugin's code, too
         told = f"{type(error).__name__}: {error}"
         return [f"{where}: its options cannot be read ({told}); mend its annotations."]
     found = [

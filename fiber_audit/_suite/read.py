@@ -16,9 +16,9 @@ from ..files import read_text
 from . import condition, options
 from .catalogue import Catalogue
 from .suite import MOST, Exclude, Suite
+from .variables import SET
 
 DEFAULT = "color-mnist"
-SET = "FIBER_AUDIT_SET"
 GROUPS = {"extractors": "extractor", "priors": "prior", "samplers": "sampler"}
 
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..contracts import Dataset, Extractor, Metric, Part, Prediction, Prior, Statistic
-from ..measuring.observations import Observations, laid_out
+from ..contracts.observations import Observations
+from ..measuring.layout import laid_out
 from ..measuring.scene import Scene, observe, whole
 from ..schedule import FlowSchedule
 from .gaussian import LinearExtractor

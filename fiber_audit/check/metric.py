@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..contracts import Axis, Better, Metric, Part, Statistic
-from ..measuring.observations import Observations
+from ..contracts.observations import Observations
 from ..measuring.scene import PARTS, Scene, observe
 from . import statistics
 from .audits import image_audit, seen_in, table_audit

@@ -12,8 +12,6 @@ import typer
 from .._report.plain import plain
 from .._suite.catalogue import Catalogue
 from .._suite.component import KINDS, Component
-from .._suite.options import problems_of, validated
-from .._suite.read import override
 from ..errors import PluginError, SuiteError, UnknownName, UsageError, suggestion
 from .shared import Disable, Exit, Extra, Json, catalogue_of, say
 from .stdout import libraries_on_stderr
@@ -43,6 +41,8 @@ def check(
     ] = [],
 ) -> None:
     """Check that components keep their contracts, before a long run finds out."""
+    from .._suite.read import override
+
     with libraries_on_stderr():
         catalogue = catalogue_of(p, plugin)
     given: dict[str, Any] = {}
@@ -70,6 +70,7 @@ def check(
 
 def _row(component: Component, options: Mapping[str, Any]) -> Row | None:
     """What is wrong with one component; None where its kind has no check."""
+    from .._suite.options import problems_of, validated
     from ..check import CHECKS, check_component
 
     label = f"{component.kind} {component.qualified}"
@@ -79,11 +80,7 @@ def _row(component: Component, options: Mapping[str, Any]) -> Row | None:
         factory = component.factory
     except PluginError as error:
         return Row(label, "violated", [{"name": "import", "message": str(error)}])
-    try:
-        wrong = problems_of(factory, options, component.name)
-    except (Exception, SystemExit) as error:  # annotations are a plugin's code, too
-        wrong = [f"its options cannot be read ({type(error).__name__}: {error})."]
-    if wrong:
+    if wrong := problems_of(factory, options, component.name):
         missing = all(sentence.endswith(REQUIRED) for sentence in wrong)
         status, hint = ("skipped", " Give it with --set.") if missing else ("violated", "")
         return Row(label, status, [{"name": "options", "message": w + hint} for w in wrong])
@@ -96,6 +93,8 @@ def _chosen(
     catalogue: Catalogue, name: str | None, given: dict[str, Any]
 ) -> Iterator[tuple[Component, dict[str, Any]]]:
     """The components that NAME means, in order; with --set, those of that name that take it."""
+    from .._suite.options import problems_of
+
     if given and name is None:
         raise UsageError("--set: it sets an option of one component; give its NAME, too.")
     names = {c: (c.name, c.qualified) if given else (c.name, c.qualified, c.plugin)

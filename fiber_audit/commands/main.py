@@ -15,8 +15,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from .._suite.catalogue import AUTOLOAD, DISABLE
-from .._suite.read import SET
+from .._suite.variables import AUTOLOAD, DISABLE, SET
 from ..errors import FiberAuditError, UsageError, suggestion
 from .check import check
 from .compare import compare
@@ -31,7 +30,6 @@ from .tune import tune
 
 SIGINT_CODE = 130
 VARIABLES = (AUTOLOAD, DISABLE, SET)
-"""All that is read of the environment by a name of ours."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("run")(run)

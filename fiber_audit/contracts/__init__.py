@@ -6,8 +6,9 @@ them. Heavy libraries are imported when a component is made; this package import
 
 from .drawing import Draws, Extractor, Prediction, Prior, Problem, Sampler
 from .options import Count, Factory, Fraction, NonNegative, NonNegativeInt, Offers, Positive
+from .part import Part
 from .running import Dataset, Executor, Exporter
-from .scoring import Axis, Better, Block, Metric, Needs, Part, Statistic, Table
+from .scoring import Axis, Better, Block, Metric, Needs, Statistic, Table
 
 __all__ = [
     "Axis",

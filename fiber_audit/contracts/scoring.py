@@ -7,21 +7,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from .part import Part
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from ..measuring.observations import Observations
     from .drawing import Prior
+    from .observations import Observations
 
 Axis = Literal["fidelity", "consistency", "diversity", "health"]
 Better = Literal["lower", "higher", ""]
-Part = Literal["draws", "unguided", "queries", "reconstructions", "jittered", "fresh"]
-"""What a metric can be shown: an audit's draws; the prior's own draws from the same noise; the
-queries; the queries through the prior's encode and decode (lossy priors only); the queries after an
-invisible jitter and 8 bits; fresh samples of the data set, one per query, where it knows any."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from fiber_audit.errors import UsageError
+from fiber_audit import UsageError
 from fiber_audit.measuring import Estimate
 
 from .sampling_error import spread

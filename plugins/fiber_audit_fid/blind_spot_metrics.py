@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fiber_audit import UsageError, WeightsError
 from fiber_audit.contracts import Axis, Better, Metric, Needs, Statistic, Table
-from fiber_audit.errors import UsageError, WeightsError
 from fiber_audit.measuring import Estimate, Observations, undefined
 
 from .blind_spot import blind_spot

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from fiber_audit.errors import WeightsError
+from fiber_audit import WeightsError
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from typing import get_args
 import numpy as np
 from torch import Tensor
 
+from fiber_audit import UsageError
 from fiber_audit.contracts import Axis, Better, Block, Fraction, Metric, Needs, Statistic
-from fiber_audit.errors import UsageError
 from fiber_audit.measuring import Observations, undefined
 
 from .choices import EditName

@@ -20,7 +20,7 @@ def of_ratio(value: float, deleted: Any, n: int) -> Estimate:
 
     >>> found = of_ratio(2.0, [1.9, 2.0, 2.1], 30)
     >>> round(found.stderr, 3), round(found.ci_low, 2), round(found.ci_high, 2)
-    (0.164, 1.41, 2.84)
+    (0.116, 1.56, 2.56)
     """
     error = spread(math.log(value), np.log(deleted))
     if error is None:

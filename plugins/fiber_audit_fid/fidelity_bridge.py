@@ -17,8 +17,8 @@ from torch import Tensor
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_feature_extractor
 
+from fiber_audit import UsageError
 from fiber_audit.contracts import Extractor
-from fiber_audit.errors import UsageError
 
 LAYER = "features"
 

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
+from fiber_audit import UnknownName, UsageError, suggestion
 from fiber_audit.contracts import Extractor
-from fiber_audit.errors import UnknownName, UsageError, suggestion
 
 from .fidelity_weights import constructed
 

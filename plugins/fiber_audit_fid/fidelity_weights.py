@@ -16,7 +16,7 @@ from torch_fidelity import feature_extractor_inceptionv3 as inceptionv3
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.feature_extractor_vgg16 import FeatureExtractorVGG16
 
-from fiber_audit.errors import WeightsError
+from fiber_audit import WeightsError
 
 from .checkpoints import UNREADABLE, cache, digest_of
 

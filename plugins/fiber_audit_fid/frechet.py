@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 from scipy import linalg
 
-from fiber_audit.errors import UsageError
+from fiber_audit import UsageError
 
 from .moments import Array, Moments, centred, matrix, too_large
 

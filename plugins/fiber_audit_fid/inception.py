@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from fiber_audit import UsageError
 from fiber_audit.contracts import Extractor
-from fiber_audit.errors import UsageError
 
 SIDE = 299
 

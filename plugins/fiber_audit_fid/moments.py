@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from fiber_audit.errors import UsageError
+from fiber_audit import UsageError
 
 Array = np.ndarray
 

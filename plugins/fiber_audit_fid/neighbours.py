@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fiber_audit.errors import UsageError
+from fiber_audit import UsageError
 
 from .moments import Array, matrix
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from fiber_audit.errors import UsageError
+from fiber_audit import UsageError
 from fiber_audit.measuring import CONFIDENCE
 
 from .frechet import frechet_distance

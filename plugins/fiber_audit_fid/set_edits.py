@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiber_audit.errors import UsageError
+from fiber_audit import UsageError
 
 from .choices import EditName
 
@@ -45,7 +45,7 @@ def duplicates(
     """Replace a random share of the rows by copies of the rest; at least one row is left.
 
     >>> duplicates(4, None, 0.5, np.random.default_rng(0))
-    array([0, 1, 0, 1])
+    array([1, 1, 1, 3])
     """
     gone = np.zeros(n, dtype=bool)
     gone[rng.permutation(n)[: min(round(strength * n), n - 1)]] = True

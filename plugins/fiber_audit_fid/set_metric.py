@@ -16,8 +16,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from fiber_audit import DataError, UsageError
 from fiber_audit.contracts import Metric, Needs, Statistic
-from fiber_audit.errors import DataError, UsageError
 from fiber_audit.measuring import Observations, undefined
 
 from .choices import Against

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from fiber_audit import DataError, UsageError
 from fiber_audit.contracts import Extractor
-from fiber_audit.errors import DataError, UsageError
 
 from .choices import ImageRange
 from .frechet import frechet_distance

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiber_audit.errors import UsageError
+from fiber_audit import UsageError
 from fiber_audit.measuring import Estimate
 
 from .estimates import of_ratio

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from fiber_audit.measuring.null import PARTNERS
 from torch import nn
 
 from fiber_audit import PluginError
 from fiber_audit.contracts import Dataset, Extractor, Metric, Needs
 from fiber_audit.measuring import random_pairs
-from fiber_audit.measuring.null import PARTNERS
-from fiber_audit.measuring.observations import laid_out
+from fiber_audit.measuring.layout import laid_out
 from fiber_audit.measuring.scene import Scene, observe
 from fiber_audit.sampling import rms
 from fiber_audit.testing import GaussianPrior, LinearExtractor, image_audit, seen_in

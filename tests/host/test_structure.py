@@ -18,7 +18,7 @@ EXPORTERS = {"fiber_audit.records"}
 """The kit of exporter authors: the table that their contract hands them."""
 
 ORDER = [
-    *("errors", "hookspecs", "", "files", "contracts", "schedule", "noise", "sampling"),
+    *("errors", "hookspecs", "", "files", "schedule", "noise", "contracts", "sampling"),
     *("measuring", "records", "check", "testing", "scaffold", "_suite", "_draw", "_score"),
     *("_judge", "_report", "_run", "tune", "commands", "_front", "pytest_plugin"),
 ]

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..contracts import Part
 from ..noise import derive_seed
 from .null import random_pairs
+from .part import Part
 
 Array = NDArray[np.float64]
 Numbers = NDArray[Any]
@@ -121,21 +121,3 @@ def _found(arrays: Mapping[tuple[Part, str], Numbers], part: Part, name: str, wh
         return arrays[part, name]
     known = ", ".join(f"{p}: {n or 'the audited one'}" for p, n in arrays) or "none"
     raise LookupError(f"{name!r} of part {part!r}: {why}. Known: {known}.")
-
-
-def laid_out(rows: Numbers, per_query: int, lost: NDArray[np.bool_] | None = None) -> Numbers:
-    """Rows of draws (q * k, ...) -> (q, k, ...), NaN where lost; numbers that are no floats become.
-
-    >>> laid_out(np.array([1, 2, 3, 4]), 2, np.array([[False, True], [False, False]]))
-    array([[ 1., nan],
-           [ 3.,  4.]])
-    """
-    grouped = rows.reshape(-1, per_query, *rows.shape[1:])
-    if lost is None or not lost.any():
-        return grouped
-    if not np.issubdtype(grouped.dtype, np.floating):
-        grouped = grouped.astype(np.float64)
-    elif not (isinstance(grouped, np.memmap) and grouped.mode == "c"):  # "c" never writes the file
-        grouped = grouped.copy()
-    grouped[lost] = np.nan
-    return grouped
