@@ -9,11 +9,12 @@ from ..contracts import Statistic
 
 
 def headline(found: Sequence[Statistic]) -> str | None:
-    """Tables show one pooled number, and conditions test it."""
+    """Tables show one pooled number, and conditions test it; a table of views has no such one."""
     pooled = [s for s in found if s.query is None]
     if not pooled:
         return "no statistic is pooled; return one with query = None and name = 'mean'."
-    if len(pooled) > 1 and not any(s.name == "mean" for s in pooled):
+    views = all(s.seen_by is not None for s in pooled)
+    if len(pooled) > 1 and not views and not any(s.name == "mean" for s in pooled):
         return "several statistics are pooled and none is the 'mean'; name the headline so."
     return None
 

@@ -1,1 +1,1 @@
-"""The verbs of the command line, one file each; `fiber_audit.cli` assembles them."""
+"""The verbs of the command line, one file each; `main.py` assembles them."""

@@ -91,15 +91,15 @@ class Scene:
             return None
         k = len(data) // len(self.ids)
         fresh = part == "fresh"
-        seen: dict[str, Tensor] = {}
+        seen: dict[int, Tensor] = {}  # by the extractor itself: it may go by several names
 
         def phi(name: str, other: Tensor | None = None) -> Tensor:
             extractor = self.named(name) if name else self.extractor
             if other is not None:
                 return features_of(extractor, other.to(data), self.batch_size)
-            if name not in seen:
-                seen[name] = features_of(extractor, data, self.batch_size)
-            return seen[name]
+            if id(extractor) not in seen:
+                seen[id(extractor)] = features_of(extractor, data, self.batch_size)
+            return seen[id(extractor)]
 
         def rows(x: Tensor) -> Tensor:
             return x.repeat_interleave(k, dim=0)
