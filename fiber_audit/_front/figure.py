@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from ..errors import UsageError
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from .._score.gallery import Gallery
+
+
+class Shown(Figure):
+    """A figure that a notebook shows by itself, whatever matplotlib's backend is."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png")
+        return buffer.getvalue()
 
 
 def draws_of(gallery: Gallery, queries: int) -> Figure:
     """A row per query: the query, then its draws by rising fiber loss, each with its loss."""
-    from matplotlib.figure import Figure
-
     if gallery.queries.ndim != 4:
         raise UsageError("only images can be shown; the page has a table of these draws.")
     q, k = min(queries, len(gallery.query_ids)), gallery.fiber_loss.shape[1]
-    figure = Figure(figsize=(1.1 * (k + 1), 1.25 * q), layout="constrained")
+    figure = Shown(figsize=(1.1 * (k + 1), 1.25 * q), layout="constrained")
     axes: Any = figure.subplots(q, k + 1, squeeze=False)
     for i in range(q):
         _picture(axes[i][0], gallery.queries[i], "query" if i == 0 else "")

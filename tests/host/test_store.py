@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from fiber_audit import files
 from fiber_audit._draw.plan import Audit, Piece
 from fiber_audit._draw.store import Store, existing
 from fiber_audit.errors import DataError, DiskError
@@ -84,7 +85,7 @@ def test_files_hold_no_pickles(store):
 
 
 def test_what_a_killed_process_left_half_written_is_swept_when_the_run_goes_on(store):
-    litter = store.path / "units" / ".writing-999999999-abc"
+    litter = store.path / "units" / f"{files.PREFIX}999999999-{files._machine()}-0123456789abcdef"
     litter.write_bytes(b"half")
     store.open()
 
