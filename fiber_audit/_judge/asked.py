@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .._suite.condition import Condition
+from .._suite.condition import LOST, Condition
 from .._suite.suite import Suite
-from ..records import read
-from .baseline import read_baselines
+from .baseline import name_of, read_baselines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,19 +25,22 @@ def asked(
         DataError: a baseline is missing or is no table of records.
     """
     kept = [c for c in suite.conditions if not _is_yet_to_be_written(c, suite, new_baseline)]
-    baselines = read_baselines(kept, suite.folder)
-    if baseline is not None:
-        baselines[str(baseline)] = read(baseline)
-    return kept, baselines
+    return kept, read_baselines(kept, suite.folder, baseline)
 
 
-def beside(records: pd.DataFrame, baseline: Path | None, tolerance: float) -> Sequence[Condition]:
-    """A condition for the headline of every metric that has a direction; none without baseline."""
+def beside(records: pd.DataFrame, baseline: Path | None, tolerance: float) -> list[Condition]:
+    """A condition for the headline of every metric that has a direction; none without baseline.
+
+    There is none on lost draws: how many may be lost is not for a baseline to say.
+    """
     if baseline is None:
         return []
-    directed = records[records["better"].notna()]["metric"].unique()
-    path = str(baseline)
-    return [Condition(metric=name, baseline=path, tolerance=tolerance) for name in directed]
+    directed = records[records["better"].notna()]["metric"].dropna().unique()
+    return [
+        Condition(metric, baseline=name_of(baseline), tolerance=tolerance)
+        for metric in map(str, directed)
+        if metric != LOST
+    ]
 
 
 def _is_yet_to_be_written(condition: Condition, suite: Suite, new: Path | None) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .._suite.condition import LOST, Condition
+from .._suite.condition import Condition
 from ..errors import DataError, DiskError, FiberAuditError
 from ..files import read_text, write_atomically
 from ..records import read
@@ -25,15 +25,20 @@ def read_baselines(
 ) -> dict[str, pd.DataFrame]:
     """The baselines that conditions name, as they name them, relative to folder (the suite's).
 
-    every: one more, for the conditions of `no_worse_than`; relative to the current folder.
+    every: one more, by its `name_of`; relative to the current folder.
 
     Raises:
         DataError: one of them is missing, cut, or not a records.csv.
     """
     paths = {c.baseline: folder / c.baseline for c in conditions if c.baseline is not None}
     if every is not None:
-        paths[_name(every)] = every
+        paths[name_of(every)] = every
     return {name: read_baseline(path) for name, path in sorted(paths.items())}
+
+
+def name_of(baseline: Path) -> str:
+    """What no condition of a suite calls its baseline, unless it is the same file."""
+    return str(baseline.absolute())
 
 
 def read_baseline(path: Path) -> pd.DataFrame:
@@ -60,23 +65,6 @@ def read_baseline(path: Path) -> pd.DataFrame:
     return records
 
 
-def no_worse_than(
-    baseline: Path | None, records: pd.DataFrame, tolerance: float
-) -> list[Condition]:
-    """A condition for every metric with a direction; none without a baseline.
-
-    There is none on lost draws: how many may be lost is not for a baseline to say.
-    """
-    if baseline is None:
-        return []
-    directed = records[records["better"].notna()]["metric"].dropna().unique()
-    return [
-        Condition(metric, baseline=_name(baseline), tolerance=tolerance)
-        for metric in map(str, directed)
-        if metric != LOST
-    ]
-
-
 def update_baseline(run: Path, baseline: Path) -> Path:
     """Make the records of a finished run the new baseline file; returns it.
 
@@ -100,11 +88,6 @@ def update_baseline(run: Path, baseline: Path) -> Path:
     if rows is not None and not beside.exists():
         write_atomically(beside, rows)
     return baseline
-
-
-def _name(baseline: Path) -> str:
-    """What no condition of a suite calls its baseline, unless it is the same file."""
-    return str(baseline.absolute())
 
 
 def _rows_told(path: Path) -> int | None:

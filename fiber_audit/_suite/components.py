@@ -26,9 +26,9 @@ class Components:
         self._made: dict[tuple[str, Use], object] = {}
 
     def sharing(self, suite: Suite) -> Components:
-        """The components of another suite; what both name alike is made once."""
+        """The components of another suite; what both name alike, and is made by now, is shared."""
         other = Components(suite, self.catalogue)
-        other._made = self._made
+        other._made = dict(self._made)
         return other
 
     def extractor(self, key: str) -> Extractor:

@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 
 from ..errors import FiberAuditError
-from .asked import Asked, asked_for
+from .arguments import NamedSuite, named_suites
 from .audits import Audits
 from .nodes import SuiteNode
 
 AUDITS = pytest.StashKey[Audits]()
-ASKED = pytest.StashKey[list[Asked]]()
+NAMED = pytest.StashKey[list[NamedSuite]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,7 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.getoption("--fiber-audit-plugin"),
         config.getoption("--fiber-audit-fail-on"),
     )
-    config.stash[ASKED] = asked_for(config.getoption("--fiber-audit"), config)
+    config.stash[NAMED] = named_suites(config.getoption("--fiber-audit"), config)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -77,9 +77,9 @@ def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """Add the tests of the suites that the command line names."""
-    for asked in config.stash[ASKED]:
+    for named in config.stash[NAMED]:
         try:
-            items += SuiteNode.of(asked, config.stash[AUDITS], session).tests()
+            items += SuiteNode.of(named, config.stash[AUDITS], session).tests()
         except FiberAuditError as error:
             raise pytest.UsageError(*str(error).splitlines()) from error
 

@@ -10,22 +10,22 @@ import pytest
 
 from .._report.plain import plain
 from ..errors import FiberAuditError, UsageError, suggestion
-from .asked import Asked, ids_of
+from .arguments import NamedSuite, ids_of
 from .audits import Audits, Violated, pictures
 
 
 class SuiteNode(pytest.Collector):
     """The node between the session and the tests of one suite."""
 
-    def __init__(self, *, asked: Asked, audits: Audits, **node: Any) -> None:
+    def __init__(self, *, named: NamedSuite, audits: Audits, **node: Any) -> None:
         super().__init__(**node)
-        self.asked, self.audits = asked, audits
+        self.named, self.audits = named, audits
 
     @classmethod
-    def of(cls, asked: Asked, audits: Audits, session: pytest.Session) -> SuiteNode:
+    def of(cls, named: NamedSuite, audits: Audits, session: pytest.Session) -> SuiteNode:
         """The node of a suite that was asked for."""
         made: SuiteNode = cls.from_parent(
-            session, name=asked.name, nodeid=asked.node, asked=asked, audits=audits
+            session, name=named.name, nodeid=named.node, named=named, audits=audits
         )
         return made
 
@@ -39,16 +39,16 @@ class SuiteNode(pytest.Collector):
         Raises:
             UsageError: the suite is wrong, or has no test of an id that was asked for.
         """
-        titles = [each.title for each in self.audits.suite(self.asked.name).conditions]
+        titles = [each.title for each in self.audits.suite(self.named.name).conditions]
         tests = ids_of(titles)
-        for wanted in self.asked.ids:
+        for wanted in self.named.ids:
             if wanted not in tests:
                 hint = suggestion(wanted, tests)
-                raise UsageError(f"{self.asked.node}: it has no test {wanted!r}. {hint}")
+                raise UsageError(f"{self.named.node}: it has no test {wanted!r}. {hint}")
         return [
             ConditionTest.from_parent(self, name=name, nodeid=f"{self.nodeid}::{name}", title=title)
             for name, title in tests.items()
-            if not self.asked.ids or name in self.asked.ids
+            if not self.named.ids or name in self.named.ids
         ]
 
 
@@ -63,7 +63,7 @@ class ConditionTest(pytest.Item):
 
     def runtest(self) -> None:
         """Run the suite unless it has been, and judge."""
-        audits, suite = self.parent.audits, self.parent.asked.name
+        audits, suite = self.parent.audits, self.parent.named.name
         run = audits.run(suite)
         if self.title is not None:
             judged = [v for v in run.verdicts if v.condition.title == self.title]

@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from fiber_audit._judge.baseline import no_worse_than, read_baselines
+from fiber_audit._judge.asked import beside
+from fiber_audit._judge.baseline import read_baselines
 from fiber_audit._judge.interval import Interval, decide, exit_code, worst
 from fiber_audit._judge.verdicts import judge
 from fiber_audit._judge.written import marked, read, write
@@ -435,7 +436,7 @@ def test_a_suite_says_itself_how_many_draws_may_be_lost():
 def test_a_baseline_does_not_say_how_many_draws_may_be_lost(tmp_path):
     rows = [lost(2), row(value=0.1)]
     (tmp_path / "main.csv").write_text(to_csv(frame(rows)))
-    conditions = no_worse_than(tmp_path / "main.csv", frame(rows), 0.1)
+    conditions = beside(frame(rows), tmp_path / "main.csv", 0.1)
     baselines = read_baselines([], tmp_path, tmp_path / "main.csv")
 
     found = judge(frame(rows), conditions, baselines)
@@ -444,7 +445,7 @@ def test_a_baseline_does_not_say_how_many_draws_may_be_lost(tmp_path):
         ("fiber_loss_rms", "pass"),
         ("draws_lost", "fail"),
     ]
-    assert no_worse_than(None, frame(rows), 0.1) == []
+    assert beside(frame(rows), None, 0.1) == []
 
 
 def test_baselines_of_one_name_in_two_folders_are_two(tmp_path, monkeypatch):
@@ -456,7 +457,7 @@ def test_baselines_of_one_name_in_two_folders_are_two(tmp_path, monkeypatch):
 
     baselines = read_baselines([condition], tmp_path / "suite", Path("main.csv"))
     records = frame([row(value=0.3)])
-    found = judge(records, [condition, *no_worse_than(Path("main.csv"), records, 0)], baselines)
+    found = judge(records, [condition, *beside(records, Path("main.csv"), 0)], baselines)
 
     assert [v.status for v in found] == ["fail", "pass"]
 

@@ -12,7 +12,7 @@ import pytest
 FINISHES = "every audit finishes"
 
 
-class Asked:
+class NamedSuite:
     """A suite that the command line names, by an option or by the ids of its tests.
 
     node: the id of its node, a path relative to pytest's root folder as for any test; of a shipped
@@ -43,12 +43,12 @@ def is_file(path: Path) -> bool:
     return os.path.isfile(path)  # noqa: PTH113
 
 
-def asked_for(names: Iterable[str], config: pytest.Config) -> list[Asked]:
+def named_suites(names: Iterable[str], config: pytest.Config) -> list[NamedSuite]:
     """The suites of the options and of the arguments; what is left of those are files of tests."""
-    suites: list[Asked] = []
+    suites: list[NamedSuite] = []
     for name in names:
         if _known(name, suites, config) is None:
-            suites.append(Asked(name, config))
+            suites.append(NamedSuite(name, config))
     others, whole = [], []
     for argument in config.args:
         suite, wanted = _split(argument, suites, config)
@@ -64,21 +64,23 @@ def asked_for(names: Iterable[str], config: pytest.Config) -> list[Asked]:
     return suites
 
 
-def _split(argument: str, suites: list[Asked], config: pytest.Config) -> tuple[Asked | None, str]:
+def _split(
+    argument: str, suites: list[NamedSuite], config: pytest.Config
+) -> tuple[NamedSuite | None, str]:
     """(suite, id of a test) of an argument; (None, "") where it names no suite."""
     parts = argument.split("::")
     for end in range(1, len(parts) + 1):
         name = "::".join(parts[:end])
         suite = _known(name, suites, config)
         if suite is None and name.endswith(".toml") and is_file(absolute(name, config)):
-            suite = Asked(name, config)
+            suite = NamedSuite(name, config)
             suites.append(suite)
         if suite is not None:
             return suite, "::".join(parts[end:])
     return None, ""
 
 
-def _known(name: str, suites: list[Asked], config: pytest.Config) -> Asked | None:
+def _known(name: str, suites: list[NamedSuite], config: pytest.Config) -> NamedSuite | None:
     path = absolute(name, config)
     return next((suite for suite in suites if name == suite.name or path == suite.path), None)
 
