@@ -87,6 +87,7 @@ def run(
     prepared = prepare(suite, catalogue, store, sharing)
     environment = begin(store, prepared)
     scored, waiting = measure(prepared, store, options.shard, say)
+    environment = store.facts("environment.json") or environment  # another shard may have begun
     table = frame(rows_of(prepared, scored, environment))
     errors = sum(each.failed for each in scored)
     if waiting:

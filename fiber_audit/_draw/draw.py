@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..contracts import Executor
-from ..errors import DiskError, FiberAuditError
+from ..errors import DiskError, FiberAuditError, PluginError
 from .observed import missing
 from .plan import Audit, Drawn, Piece, references
 from .prepare import Prepared
@@ -42,20 +42,31 @@ class Drawing:
 
 
 def to_do(
-    prepared: Prepared, store: Store, share: tuple[int, int] = (0, 1)
+    prepared: Prepared, store: Store, share: tuple[int, int] = (0, 1), only: Audit | None = None
 ) -> tuple[list[Piece], list[Piece]]:
-    """The pieces that are missing: (of references, of audits)."""
+    """The pieces that are missing: (of references, of audits). only: of that audit alone."""
     plan, mine = prepared.plan, prepared.plan.chunks(*share)
-    chunks = {audit: missing(store, plan, audit, mine) for audit in plan.looks}
+    open_to = [audit for audit in plan.looks if only in (None, audit)]
+    lacks = {audit: missing(store, plan, audit, mine) for audit in open_to}
     first: list[Piece] = []
-    for reference in references(list(plan.looks)):
-        needed = {c for audit, cs in chunks.items() if audit.reference == reference for c in cs}
-        first += [Piece(reference, chunk, plan.units(reference, chunk)) for chunk in sorted(needed)]
     kept = plan.suite.precision(tuple(prepared.components.dataset.data_shape))
-    first = [p for p in first if keeps(kept, p.drawn)]  # the others are drawn where they are needed
-    files = {reference: _files(store, reference) for reference in {p.drawn for p in first}}
-    first = [p for p in first if any(unit not in files[p.drawn] for unit in p.units)]
-    then = [piece for audit, cs in chunks.items() for piece in plan.pieces(audit, cs)]
+    for reference in references(open_to):
+        if not keeps(kept, reference):
+            continue  # they are drawn where they are needed
+        stored = _files(store, reference)
+        needed = {
+            q
+            for audit, found in lacks.items()
+            for lack in found
+            for q in lack.queries
+            if audit.reference == reference
+        }
+        for chunk in mine:
+            units = {q: plan.units(reference, [q]) for q in chunk if q in needed}
+            queries = tuple(q for q, ids in units.items() if any(i not in stored for i in ids))
+            if queries:
+                first.append(Piece(reference, queries, plan.units(reference, queries)))
+    then = [plan.piece(audit, lack) for audit, found in lacks.items() for lack in found]
     return first, then
 
 
@@ -71,7 +82,7 @@ def draw(
     say(0, total, "drawing")
     for some in pieces:
         located = _located(store, some)
-        for piece, result in executor.map(work, located) if located else ():
+        for piece, result in _mapped(executor, work, located):
             outcome = result if isinstance(result, Outcome) else _lost(piece, result)
             drawing.add(outcome)
             if outcome.status != "ok":
@@ -80,6 +91,19 @@ def draw(
             done += len(piece.units)
             say(done, total, outcome.drawn)
     return drawing
+
+
+def _mapped(
+    executor: Executor, work: Work, pieces: Sequence[Piece]
+) -> Iterator[tuple[Piece, Outcome | Exception]]:
+    """What an executor makes of the pieces; one that fails itself is a plugin that fails."""
+    try:
+        if pieces:
+            yield from executor.map(work, pieces)
+    except (FiberAuditError, GeneratorExit):
+        raise
+    except (Exception, SystemExit) as error:  # plugins may raise anything
+        raise PluginError(f"executor: {type(error).__name__}: {error}.") from error
 
 
 def _lost(piece: Piece, error: Exception) -> Outcome:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..check.first_block import queries_problems
 from ..contracts import Dataset
-from ..errors import DataError, PluginError
+from ..errors import DataError, FiberAuditError, PluginError
 from .store import Store
 
 CACHE = "items.json"
@@ -39,8 +39,10 @@ class Inputs:
             store.write(CACHE, json.dumps(self.stamped, indent=0) + "\n")
 
 
-def read_inputs(dataset: Dataset, store: Store) -> Inputs:
+def read_inputs(dataset: Dataset, made: str, store: Store) -> Inputs:
     """Look at every query, a few at a time; those whose stamp is known are not loaded.
+
+    made: the identity of the dataset, for another one may give other content to the same stamps.
 
     Raises:
         PluginError: the dataset does not name each query once.
@@ -57,7 +59,8 @@ def read_inputs(dataset: Dataset, store: Store) -> Inputs:
     table = len(dataset.data_shape) == 1
     known = {} if table else {str(k): str(v) for k, v in store.facts(CACHE).items()}
     stamps = [
-        stamp and f"{ids[i]} {stamp}" for i, stamp in enumerate(map(dataset.stamp, range(len(ids))))
+        stamp and f"{made} {_label(dataset, i)} {ids[i]} {stamp}"
+        for i, stamp in enumerate(map(dataset.stamp, range(len(ids))))
     ]
     digests = {i: known[stamp] for i, stamp in enumerate(stamps) if stamp in known}
     moments = _Moments()
@@ -65,7 +68,7 @@ def read_inputs(dataset: Dataset, store: Store) -> Inputs:
         wrong = queries_problems(x, [ids[i] for i in first], first[0], tuple(dataset.data_shape))
         if wrong:
             raise DataError(wrong)
-        digests |= {i: _content(row, dataset, i) for i, row in zip(first, x, strict=True)}
+        digests |= {i: content_of(row, dataset, i) for i, row in zip(first, x, strict=True)}
         if table:
             moments.add(x)
     items = tuple(digests[i] for i in range(len(ids)))
@@ -75,7 +78,7 @@ def read_inputs(dataset: Dataset, store: Store) -> Inputs:
 
 def _loaded(dataset: Dataset, indices: Sequence[int]) -> Iterator[tuple[list[int], Tensor]]:
     for some in _runs(indices):
-        x = dataset.load(some)
+        x = loaded(dataset, some)
         if len(x) != len(some):
             raise PluginError(
                 f"queries: the dataset loaded {len(x)} inputs where {len(some)} were asked for."
@@ -95,11 +98,26 @@ def _runs(indices: Sequence[int]) -> Iterator[list[int]]:
         yield run
 
 
-def _content(row: Tensor, dataset: Dataset, index: int) -> str:
+def loaded(dataset: Dataset, indices: Sequence[int]) -> Tensor:
+    """Some items of a dataset, whose own exceptions become one of ours."""
+    try:
+        return dataset.load(indices)
+    except FiberAuditError:
+        raise
+    except (Exception, SystemExit) as error:  # plugins may raise anything
+        where = f"queries {dataset.ids[indices[0]]!r} to {dataset.ids[indices[-1]]!r}"
+        raise PluginError(f"{where} cannot be loaded ({type(error).__name__}: {error}).") from error
+
+
+def content_of(row: Tensor, dataset: Dataset, index: int) -> str:
+    """Digest of one query and its label."""
     found = blake2b(row.contiguous().cpu().numpy().data, digest_size=16)
-    if dataset.labels is not None:
-        found.update(f"label {dataset.labels[index].item()}".encode())
+    found.update(_label(dataset, index).encode())
     return found.hexdigest()
+
+
+def _label(dataset: Dataset, index: int) -> str:
+    return "" if dataset.labels is None else f"label {dataset.labels[index].item()}"
 
 
 class _Moments:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
+import secrets
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from ..contracts import Part
 from ..measuring.scene import Scene
 from ..sampling import rms
-from .plan import Audit, Piece, Plan
+from .plan import HOST, PICTURES, Audit, Lack, Piece, Plan
 from .rows import DrawnRows
 from .store import Arrays, Store
 
-HOST, PICTURES, LOOKED, FEATURES = "host", "pictures", "looked", "features"
+LOOKED, FEATURES = "looked", "features"
 SHOWN = 16
 """Queries of an audit that the page shows."""
+Place = tuple[str, Part, str]
+"""(owner, part, name) of an array."""
 LARGE = 32e6
 """Bytes of an array above which it is read into a file and mapped."""
 MANY: tuple[Part, ...] = ("draws", "unguided")
@@ -38,6 +40,7 @@ def host_arrays(scene: Scene, piece: Piece, draws: DrawnRows) -> Arrays:
     """What the host itself observes: losses, costs, what was lost, and the first pictures."""
     block = scene.block("draws")
     assert block is not None
+    scene.eyes = frozenset({""})
     loss = rms(block.features().double() - block.targets.double()).cpu()
     finite = draws.finite & loss.isfinite()  # a draw without features is lost, too
     found: dict[tuple[Part, str], Any] = {
@@ -48,8 +51,10 @@ def host_arrays(scene: Scene, piece: Piece, draws: DrawnRows) -> Arrays:
         **{("draws", f"cost.{name}"): x for name, x in draws.cost.items()},
         **{("draws", f"diagnostic.{name}"): x for name, x in draws.diagnostics.items()},
     }
-    arrays = {key_of(HOST, part, name): x.numpy() for (part, name), x in found.items()}
-    if piece.queries[0] < SHOWN:
+    arrays: Arrays = {}
+    if piece.host:
+        arrays = {key_of(HOST, part, name): x.numpy() for (part, name), x in found.items()}
+    if piece.pictures and piece.queries[0] < SHOWN:
         shown: dict[Part, Any] = {
             "draws": draws.data,
             "unguided": scene.unguided,
@@ -66,9 +71,13 @@ def _small(data: torch.Tensor) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class Observed:
-    """Arrays of all rows of one audit, query-major; those of pictures are of the first queries."""
+    """Arrays of all rows of one audit, query-major; those of pictures are of the first queries.
+
+    faulty: owner -> why its arrays are none, for they were not given alike for every block.
+    """
 
     arrays: Mapping[tuple[str, Part, str], NDArray[Any]]
+    faulty: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, owner: str) -> dict[tuple[Part, str], NDArray[Any]]:
         """(part, name) -> array, of one owner."""
@@ -85,8 +94,8 @@ def missing(
     audit: Audit,
     chunks: Sequence[tuple[int, ...]],
     blind: Collection[str] = (),
-) -> list[tuple[int, ...]]:
-    """The queries of each chunk of which something that is to be observed is not there.
+) -> list[Lack]:
+    """The queries of each chunk that lack something to be observed, and what.
 
     blind: owners of looks that were tried in vain, and are not missed.
     """
@@ -97,8 +106,14 @@ def missing(
         for row in ids:
             if row in rows:
                 seen.setdefault(rows[row], set()).update(owners)
-    lacking = [tuple(q for q in chunk if not wanted <= seen.get(q, set())) for chunk in chunks]
-    return [queries for queries in lacking if queries]
+    found = []
+    for chunk in chunks:
+        lacks = {q: wanted | ({PICTURES} if q < SHOWN else set()) for q in chunk}
+        lacks = {q: owners - seen.get(q, set()) for q, owners in lacks.items()}
+        queries = tuple(q for q, owners in lacks.items() if owners)
+        if queries:
+            found.append(Lack(queries, frozenset().union(*lacks.values())))
+    return found
 
 
 def collect(store: Store, plan: Plan, audit: Audit, scratch: Path) -> Observed:
@@ -107,32 +122,69 @@ def collect(store: Store, plan: Plan, audit: Audit, scratch: Path) -> Observed:
     Rows of which something is missing hold zeros: ask `missing` again, for a damaged file is gone
     after this.
     """
-    wanted = {look.owner for look in plan.looks[audit]} | {HOST, PICTURES}
-    rows, k = plan.rows(audit), plan.per_query
-    found: dict[tuple[str, Part, str], NDArray[Any]] = {}
+    reading = _Reading(plan, audit, scratch)
     for path in store.files("observed", audit):
         read = store.arrays(path)
-        if read is None or "query" not in read:
-            continue
-        here = [(i, rows[r]) for i, r in enumerate(map(str, read["query"])) if r in rows]
+        if read is not None and "query" in read:
+            reading.add(read)
+    return reading.whole()
+
+
+class _Reading:
+    """Arrays of all rows, filled file by file."""
+
+    def __init__(self, plan: Plan, audit: Audit, scratch: Path) -> None:
+        self.rows, self.k, self.scratch = plan.rows(audit), plan.per_query, scratch
+        self.wanted = {look.owner for look in plan.looks[audit]} | {HOST, PICTURES}
+        self.arrays: dict[Place, NDArray[Any]] = {}
+        self.known: dict[Place, NDArray[np.bool_]] = {}
+        self.faulty: dict[str, str] = {}
+
+    def add(self, read: Arrays) -> None:
+        """What one file holds of rows that are wanted."""
+        ids = enumerate(map(str, read["query"]))
+        here = [(i, self.rows[row]) for i, row in ids if row in self.rows]
         if not here:
-            continue
+            return
         source, target = (np.array(side) for side in zip(*here, strict=True))
         for key, array in read.items():
             owner, _, rest = key.partition("|")
-            if owner not in wanted:
+            if owner not in self.wanted:
                 continue
-            named, _, name = rest.partition("|")
-            part = cast(Part, named)
-            count = k if part in MANY else 1
-            total = (min(len(rows), SHOWN) if owner == PICTURES else len(rows)) * count
-            place = (owner, part, name)
-            if place not in found:
-                found[place] = _empty((total, *array.shape[1:]), array.dtype, scratch)
-            inside = target < total // count
-            into, out_of = _spread(target[inside], count), _spread(source[inside], count)
-            found[place][into] = array[out_of]
-    return Observed(found)
+            part, _, name = rest.partition("|")
+            self._fill((owner, cast(Part, part), name), array, source, target)
+
+    def _fill(
+        self, place: Place, array: NDArray[Any], source: NDArray[Any], target: NDArray[Any]
+    ) -> None:
+        owner, part, name = place
+        count = self.k if part in MANY else 1
+        queries = min(len(self.rows), SHOWN) if owner == PICTURES else len(self.rows)
+        if place not in self.arrays:
+            shape = (queries * count, *array.shape[1:])
+            self.arrays[place] = _empty(shape, array.dtype, self.scratch)
+            self.known[place] = np.zeros(queries, dtype=bool)
+        into = self.arrays[place]
+        if (into.shape[1:], into.dtype) != (array.shape[1:], array.dtype):
+            self.faulty[owner] = (
+                f"{name!r} of part {part!r} is {array.dtype} {array.shape[1:]} in one block and "
+                f"{into.dtype} {into.shape[1:]} in another; observe() must return them alike"
+            )
+            return
+        inside = target < queries
+        into[_spread(target[inside], count)] = array[_spread(source[inside], count)]
+        self.known[place][target[inside]] = True
+
+    def whole(self) -> Observed:
+        """The arrays that every row has; the owners of others are faulty."""
+        for (owner, part, name), known in self.known.items():
+            if not known.all() and owner not in (HOST, PICTURES):
+                self.faulty.setdefault(owner, (
+                    f"{name!r} of part {part!r} was observed of {int(known.sum())} of {len(known)} "
+                    f"queries; observe() must return the same names for every block"
+                ))  # fmt: skip
+        kept = {place: _mapped(x) for place, x in self.arrays.items() if self.known[place].all()}
+        return Observed(kept, self.faulty)
 
 
 def _spread(queries: NDArray[Any], k: int) -> NDArray[Any]:
@@ -143,6 +195,13 @@ def _spread(queries: NDArray[Any], k: int) -> NDArray[Any]:
 def _empty(shape: tuple[int, ...], dtype: np.dtype[Any], scratch: Path) -> NDArray[Any]:
     if int(np.prod(shape)) * dtype.itemsize <= LARGE:
         return np.zeros(shape, dtype)
-    handle, name = tempfile.mkstemp(dir=scratch, suffix=".npy")
-    with open(handle, "rb"):  # noqa: PTH123 (closes the handle)
-        return np.lib.format.open_memmap(name, mode="w+", dtype=dtype, shape=shape)
+    name = scratch / f"{secrets.token_hex(8)}.npy"
+    return np.lib.format.open_memmap(name, mode="w+", dtype=dtype, shape=shape)
+
+
+def _mapped(array: NDArray[Any]) -> NDArray[Any]:
+    """A large array read back from its file: what is written to it stays in memory, row by row."""
+    if not isinstance(array, np.memmap) or array.filename is None:
+        return array
+    array.flush()
+    return np.load(array.filename, mmap_mode="c")

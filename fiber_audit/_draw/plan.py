@@ -10,7 +10,7 @@ together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .._suite.identity import digest
@@ -51,6 +51,8 @@ class Reference:
 
 
 Drawn = Audit | Reference
+HOST, PICTURES = "host", "pictures"
+"""Owners of what the host itself observes."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,20 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Lack:
+    """Queries computed together, and the owners of what one of them, or more, lacks."""
+
+    queries: tuple[int, ...]
+    owners: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Piece:
     """Some queries of one audit, small and picklable.
 
     units: ids of the draws, query-major. unguided: those of the reference. rows: an id per query of
-    what is observed. found: files of the store that hold some of these units already.
+    what is observed. looks: what has still to be observed of them. host, pictures: whether that of
+    the host has, too. found: files of the store that hold some of these units already.
     """
 
     drawn: Drawn
@@ -80,12 +91,14 @@ class Piece:
     unguided: tuple[str, ...] = ()
     rows: tuple[str, ...] = ()
     looks: tuple[Look, ...] = ()
+    host: bool = True
+    pictures: bool = True
     found: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
         """Hash of the units' ids and of what is observed."""
-        return digest(*self.units, *(look.owner for look in self.looks))
+        return digest(*self.units, *(look.owner for look in self.looks), self.host, self.pictures)
 
 
 def audits(suite: Suite) -> list[Audit]:
@@ -153,12 +166,18 @@ class Plan:
         """Id of a row -> the query's index."""
         return {self.row(audit, q): q for q in range(len(self.ids))}
 
-    def pieces(self, audit: Audit, chunks: Sequence[tuple[int, ...]]) -> Iterator[Piece]:
-        """The pieces of one audit for some chunks."""
-        for chunk in chunks:
-            rows = tuple(self.row(audit, q) for q in chunk)
-            free = self.units(audit.reference, chunk)
-            yield Piece(audit, chunk, self.units(audit, chunk), free, rows, self.looks[audit])
+    def piece(self, audit: Audit, lack: Lack) -> Piece:
+        """The piece that makes up for what some queries of an audit lack."""
+        return Piece(
+            audit,
+            lack.queries,
+            self.units(audit, lack.queries),
+            self.units(audit.reference, lack.queries),
+            tuple(self.row(audit, q) for q in lack.queries),
+            tuple(look for look in self.looks[audit] if look.owner in lack.owners),
+            host=HOST in lack.owners,
+            pictures=PICTURES in lack.owners,
+        )
 
 
 def seeds(suite: Suite, ids: Sequence[str], queries: Sequence[int]) -> list[int]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import torch
+from torch import Tensor
 
 from .._suite.catalogue import Catalogue
 from .._suite.components import Components
-from .._suite.identity import FRESH, Identity, digest
+from .._suite.identity import Identity, digest
 from .._suite.suite import Suite
 from ..check.first_block import extractor_problems
-from ..contracts import Part
-from ..errors import FiberAuditError, SuiteError, UnknownName, UsageError, WeightsError
-from .inputs import Inputs, read_inputs
+from ..contracts import Extractor
+from ..errors import FiberAuditError, PluginError, SuiteError, UnknownName, UsageError, WeightsError
+from ..measuring.scene import PARTS
+from .inputs import Inputs, content_of, loaded, read_inputs
+from .looks import Why, looks_of
 from .plan import Audit, Drawn, Look, Plan, audits, references
 from .store import Store
 
@@ -28,17 +31,22 @@ class Prepared:
     """A suite ready to be drawn.
 
     blocked: audit -> (status, message), why it cannot be drawn. unmade: index of a metric -> the
-    same, why it cannot be made. identity: name of an audit or a
-    reference -> part -> what its draws depend on.
+    same, why it cannot be made. unseen: audit -> what cannot be observed of it, and why.
+    identity: name of an audit or a reference -> part -> what its draws depend on.
     """
 
     components: Components
     audits: list[Audit]
     inputs: Inputs
     plan: Plan
-    blocked: Mapping[Audit, tuple[str, str]]
-    unmade: Mapping[int, tuple[str, str]]
+    blocked: Mapping[Audit, Why]
+    unmade: Mapping[int, Why]
+    unseen: Mapping[Audit, tuple[tuple[Look, Why], ...]]
     identity: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def looks(self, audit: Audit) -> tuple[Look, ...]:
+        """Every look at an audit, those that cannot be taken, too."""
+        return (*self.plan.looks[audit], *(look for look, _ in self.unseen[audit]))
 
 
 def prepare(
@@ -55,30 +63,49 @@ def prepare(
     if not planned:
         raise UsageError("exclude: it leaves no audit; remove a row of [[exclude]].")
     broken = _make_all(components)
-    inputs = read_inputs(components.dataset, store)
-    broken |= _tried(components)
+    identity = Identity(components)
+    data = digest(*identity.of("dataset", suite.queries).values())
+    inputs = read_inputs(components.dataset, data, store)
+    first = _first(components, inputs)
+    broken |= _tried(components, first)
     blocked = {audit: why for audit in planned if (why := _blocker(audit, broken))}
     metrics = [i for i in range(len(suite.metrics)) if f"metrics.{i}" not in broken]
     open_to = [audit for audit in planned if audit not in blocked]
     _check_steps(components, open_to)
-    identity = Identity(components)
+    eyes = _eyes(components, first, metrics)
     parts: dict[Drawn, Mapping[str, str]] = {
         **{ref: identity.of_draws(ref.prior) for ref in references(open_to)},
         **{a: identity.of_draws(a.prior, a.extractor, a.sampler) for a in open_to},
     }
+    looks = {audit: looks_of(identity, inputs, audit, metrics, eyes) for audit in open_to}
     plan = Plan(
         suite,
         inputs.ids,
         inputs.items,
         {drawn: digest(drawn.name, *map(str, p.items())) for drawn, p in parts.items()},
-        {audit: _looks(components, identity, inputs, audit, metrics) for audit in open_to},
+        {audit: taken for audit, (taken, _) in looks.items()},
     )
     named = {drawn.name: p for drawn, p in parts.items()}
     unmade = {i: broken[f"metrics.{i}"] for i in range(len(suite.metrics)) if i not in metrics}
-    return Prepared(components, planned, inputs, plan, blocked, unmade, named)
+    unseen = {audit: blind for audit, (_, blind) in looks.items()}
+    return Prepared(components, planned, inputs, plan, blocked, unmade, unseen, named)
 
 
-def _blocker(audit: Audit, broken: Mapping[str, tuple[str, str]]) -> tuple[str, str] | None:
+def _first(components: Components, inputs: Inputs) -> Tensor:
+    """The first queries, which must be what they were a moment ago."""
+    dataset = components.dataset
+    indices = list(range(min(FIRST, len(inputs.ids))))
+    x = loaded(dataset, indices)
+    again = [content_of(row, dataset, i) for i, row in enumerate(x)]
+    if again != list(inputs.items[: len(x)]):
+        raise PluginError(
+            "queries: load() gives other inputs than a moment ago; take random crops and noise out "
+            "of the dataset, and let stamp() change when an item does."
+        )
+    return x.to(components.suite.device)
+
+
+def _blocker(audit: Audit, broken: Mapping[str, Why]) -> Why | None:
     parts = (f"extractors.{audit.extractor}", f"priors.{audit.prior}", f"samplers.{audit.sampler}")
     return next((broken[part] for part in parts if part in broken), None)
 
@@ -92,9 +119,9 @@ def check_device(device: str) -> None:
         raise UsageError(f"device = {device!r}: not usable here ({reason}); try 'cpu'.") from error
 
 
-def _make_all(components: Components) -> dict[str, tuple[str, str]]:
+def _make_all(components: Components) -> dict[str, Why]:
     """Data, samplers, metrics: a user's mistakes are told at once, one that fails costs itself."""
-    suite, problems, broken = components.suite, list[str](), dict[str, tuple[str, str]]()
+    suite, problems, broken = components.suite, list[str](), dict[str, Why]()
     makers: dict[str, Callable[[], object]] = {"queries": lambda: components.dataset}
     makers |= {f"samplers.{key}": partial(components.sampler, key) for key in suite.samplers}
     makers |= {f"metrics.{i}": partial(components.metric, i) for i in range(len(suite.metrics))}
@@ -116,7 +143,9 @@ def _make_all(components: Components) -> dict[str, tuple[str, str]]:
         if f"metrics.{i}" in broken:
             continue
         needs = components.metric(i).needs
-        for name in {*needs.extractors, *sum(needs.whole.values(), ())} - {""}:
+        for part in needs.shown - {*PARTS}:
+            problems.append(f"metrics[{i}]: it needs {part!r}; parts are {', '.join(PARTS)}.")
+        for name in needs.eyes - {""}:
             try:
                 components.component("extractor", components.use_of_extractor(name))
             except UnknownName as unknown:
@@ -126,26 +155,47 @@ def _make_all(components: Components) -> dict[str, tuple[str, str]]:
     return broken
 
 
-def _tried(components: Components) -> dict[str, tuple[str, str]]:
-    """Make every extractor and prior, and try the extractors: why some cannot be used."""
-    suite, broken = components.suite, dict[str, tuple[str, str]]()
-    dataset = components.dataset
-    x = dataset.load(list(range(min(FIRST, len(dataset))))).to(suite.device)
-    for group in ("extractors", "priors"):
-        for key in getattr(suite, group):
-            try:
-                if group == "priors":
-                    components.prior(key)
-                elif wrong := extractor_problems(components.extractor(key), x):
-                    told = "; ".join(str(violation) for violation in wrong)
-                    broken[f"extractors.{key}"] = ("error", f"extractor {key!r}: {told}")
-            except UsageError:
-                raise
-            except WeightsError as error:
-                broken[f"{group}.{key}"] = ("skipped", str(error))
-            except (Exception, SystemExit) as error:  # it costs its audits only
-                broken[f"{group}.{key}"] = ("error", str(error))
+def _tried(components: Components, x: Tensor) -> dict[str, Why]:
+    """Make every extractor and prior, and try them: why some cannot be used."""
+    suite, broken = components.suite, dict[str, Why]()
+    for key in suite.extractors:
+        if why := _why_not(key, partial(components.extractor, key), x):
+            broken[f"extractors.{key}"] = why
+    for key in suite.priors:
+        try:
+            components.prior(key).schedule.times(1)
+        except UsageError:
+            raise
+        except WeightsError as error:
+            broken[f"priors.{key}"] = ("skipped", str(error))
+        except (Exception, SystemExit) as error:  # it costs its audits only
+            broken[f"priors.{key}"] = ("error", f"prior {key!r}: {_told(error)}")
     return broken
+
+
+def _eyes(components: Components, x: Tensor, metrics: Sequence[int]) -> dict[str, Why]:
+    """Extractors that metrics look with, made and tried: why some cannot."""
+    named = frozenset[str]().union(*(components.metric(i).needs.eyes for i in metrics)) - {""}
+    tried = {n: _why_not(n, partial(components.named_extractor, n), x) for n in sorted(named)}
+    return {name: why for name, why in tried.items() if why is not None}
+
+
+def _why_not(name: str, make: Callable[[], Extractor], x: Tensor) -> Why | None:
+    """Why an extractor cannot be used, or None."""
+    try:
+        wrong = extractor_problems(make(), x)
+    except UsageError:
+        raise
+    except WeightsError as error:
+        return "skipped", str(error)
+    except (Exception, SystemExit) as error:  # plugins may raise anything
+        return "error", f"extractor {name!r}: {_told(error)}"
+    told = "; ".join(str(violation) for violation in wrong)
+    return ("error", f"extractor {name!r}: {told}") if wrong else None
+
+
+def _told(error: BaseException) -> str:
+    return str(error) if isinstance(error, FiberAuditError) else f"{type(error).__name__}: {error}"
 
 
 def _check_steps(components: Components, planned: list[Audit]) -> None:
@@ -165,31 +215,3 @@ def _check_steps(components: Components, planned: list[Audit]) -> None:
                 problems[f"{where} = {count}, with prior {audit.prior!r}: {told}"] = None
     if problems:
         raise SuiteError(list(problems))
-
-
-def _looks(
-    components: Components, identity: Identity, inputs: Inputs, audit: Audit, metrics: list[int]
-) -> tuple[Look, ...]:
-    """What is observed of an audit: by each metric, and the features that any reads whole."""
-    looks: list[Look] = []
-    wanted: set[tuple[Part, str]] = {("queries", "")}
-    for i in metrics:
-        owner = identity.of_observation(i, audit.extractor)
-        spread = inputs.spread.tolist() if inputs.spread is not None else ""
-        looks.append(Look(digest(owner, spread), i))
-        for part, names in components.metric(i).needs.whole.items():
-            wanted |= {(part, name) for name in names}
-    for part, name in sorted(wanted):
-        looks.append(Look(features_owner(identity, part, name, audit), None, part, name))
-    return tuple(looks)
-
-
-def features_owner(identity: Identity, part: Part, name: str, audit: Audit) -> str:
-    """Digest of one extractor's features of one part."""
-    try:
-        eye = identity.of_features(name, audit.extractor)
-    except Exception:  # its weights are missing: the look will say so
-        eye = f"absent {name}"
-    suite = identity.components.suite
-    data = identity.of("dataset", suite.queries).values() if part == FRESH else ()
-    return digest("features", part, eye, suite.draws, suite.seed, *data)

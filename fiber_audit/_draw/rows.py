@@ -124,7 +124,6 @@ def _arrays(draws: Draws, cost: Cost, kept: Precision) -> Arrays:
     return {
         "data": ((data * 255).round().to(torch.uint8) if kept == "uint8" else data).numpy(),
         "finite": draws.finite.cpu().numpy(),
-        "path": draws.path.float().cpu().numpy(),
         **{f"cost.{name}": np.full(n, value / n) for name, value in cost.as_dict().items()},
         **{f"diagnostic.{k}": v.double().cpu().numpy() for k, v in draws.diagnostics.items()},
     }

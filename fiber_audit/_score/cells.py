@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._draw.draw import Drawing
-from .._draw.observed import FEATURES, HOST, MANY, PICTURES, Observed
-from .._draw.plan import Audit
+from .._draw.observed import FEATURES, MANY, Observed
+from .._draw.plan import HOST, PICTURES, Audit
 from .._draw.prepare import Prepared
 from .._draw.rows import COSTS
 from ..contracts import Part, Statistic
@@ -89,7 +89,7 @@ class _Audit:
     def seen(self, metric: int) -> Observations:
         """What one metric may look at."""
         components, inputs = self.prepared.components, self.prepared.inputs
-        looks, prior = self.prepared.plan.looks[self.audit], components.prior(self.audit.prior)
+        looks, prior = self.prepared.looks(self.audit), components.prior(self.audit.prior)
         (own,) = [look for look in looks if look.metric == metric]
         needed = {("queries", "")} | {
             (part, name)
@@ -148,9 +148,11 @@ def _cell(scene: _Audit, index: int, cost: Mapping[str, float]) -> Cell:
     name = components.suite.metrics[index].use
     if why := scene.prepared.unmade.get(index):
         return Cell(audit, index, (), *why, cost)
-    (own,) = [look for look in scene.prepared.plan.looks[audit] if look.metric == index]
+    (own,) = [look for look in scene.prepared.looks(audit) if look.metric == index]
     if why := scene.drawing.blind.get((audit.name, own.owner)):
         return Cell(audit, index, (), *why, cost)
+    if wrong := scene.observed.faulty.get(own.owner):
+        return Cell(audit, index, (), "error", f"{name}: {wrong}.", cost)
     try:
         with redirect_stdout(sys.stderr):
             found = tuple(components.metric(index).summarise(scene.seen(index)))

@@ -29,8 +29,10 @@ def measure(
     spread = prepared.inputs.spread
     work = Work(suite_json, store.path.resolve(), loaded, spread, components)
     scored, waiting = list[Scored](), 0
-    with components.executor() as executor, tempfile.TemporaryDirectory() as scratch:
+    with components.executor() as executor:
         drawing = draw(to_do(prepared, store, share), work, executor, store, say)
+        for audit, unseen in prepared.unseen.items():
+            drawing.blind |= {(audit.name, look.owner): why for look, why in unseen}
         for audit in prepared.audits:
             say(0, 0, f"measuring {audit.name}")
             if why := prepared.blocked.get(audit) or drawing.trouble(audit):
@@ -38,7 +40,7 @@ def measure(
             elif left := _left(prepared, store, audit, drawing):
                 waiting += left
             else:
-                scored.append(_scored(prepared, store, audit, drawing, (work, executor, scratch)))
+                scored.append(_scored(prepared, store, audit, drawing, work, executor))
     return scored, waiting
 
 
@@ -47,15 +49,20 @@ def _scored(
     store: Store,
     audit: Audit,
     drawing: Drawing,
-    place: tuple[Work, Executor, str],
+    work: Work,
+    executor: Executor,
 ) -> Scored:
     """Read what was observed and score it; damaged files are found, and made again, here."""
-    work, executor, scratch = place
     for _ in range(ROUNDS):
-        observed = collect(store, prepared.plan, audit, Path(scratch))
-        if not _left(prepared, store, audit, drawing):
-            return score(prepared, audit, observed, drawing)
-        draw(to_do(prepared, store), work, executor, store, lambda done, total, what: None)
+        with tempfile.TemporaryDirectory(dir=store.path, prefix=".scratch-") as scratch:
+            observed = collect(store, prepared.plan, audit, Path(scratch))
+            if not _left(prepared, store, audit, drawing):
+                return score(prepared, audit, observed, drawing)
+        again = to_do(prepared, store, only=audit)
+        repair = draw(again, work, executor, store, lambda done, total, what: None)
+        if why := repair.trouble(audit):
+            return failed(prepared, audit, *why)
+        drawing.blind |= repair.blind
     message = f"files of {store.path} are damaged again and again; check the disk"
     return failed(prepared, audit, "error", message)
 
@@ -63,5 +70,5 @@ def _scored(
 def _left(prepared: Prepared, store: Store, audit: Audit, drawing: Drawing) -> int:
     """Draws of an audit of which something is still to be observed."""
     blind = [owner for name, owner in drawing.blind if name == audit.name]
-    chunks = missing(store, prepared.plan, audit, prepared.plan.chunks(), blind)
-    return sum(map(len, chunks)) * prepared.plan.per_query
+    lacks = missing(store, prepared.plan, audit, prepared.plan.chunks(), blind)
+    return sum(len(lack.queries) for lack in lacks) * prepared.plan.per_query

@@ -24,7 +24,10 @@ from .component import digest_of
 from .components import Components
 from .suite import Use
 
-KIT = ("contracts/drawing.py", "sampling.py", "schedule.py", "noise.py", "measuring/scene.py")
+KIT = (
+    "contracts/drawing.py", "sampling.py", "schedule.py", "noise.py", "measuring/scene.py",
+    "_draw/rows.py", "_draw/plan.py", "_draw/observed.py",
+)  # fmt: skip
 """What every draw and every block is made with."""
 FRESH: Part = "fresh"
 
@@ -124,15 +127,15 @@ class Identity:
         """Digest of what a metric observes of an audit of that extractor."""
         suite = self.components.suite
         metric, use = self.components.metric(index), suite.metrics[index]
-        eyes = sorted({*metric.needs.extractors, *sum(metric.needs.whole.values(), ())})
+        eyes = sorted(metric.needs.eyes)
         parts = [*self.of("metric", use).values(), kit(), suite.draws, suite.target, suite.seed]
         parts += [self._eye(name, audited) for name in eyes]
         return digest(*parts, *self.of_fresh(metric))
 
     def of_fresh(self, metric: Metric) -> Iterable[str]:
         """The dataset, for a metric that is shown fresh samples of it."""
-        shown = {*metric.needs.parts, *metric.needs.whole}
-        return self.of("dataset", self.components.suite.queries).values() if FRESH in shown else ()
+        fresh = FRESH in metric.needs.shown
+        return self.of("dataset", self.components.suite.queries).values() if fresh else ()
 
     def _eye(self, name: str, audited: str) -> str:
         try:

@@ -37,6 +37,16 @@ class Needs:
     extractors: tuple[str, ...] = ("",)
     whole: Mapping[Part, tuple[str, ...]] = field(default_factory=dict)
 
+    @property
+    def eyes(self) -> frozenset[str]:
+        """Every extractor that is named."""
+        return frozenset(self.extractors).union(*self.whole.values())
+
+    @property
+    def shown(self) -> frozenset[str]:
+        """Every part that is named."""
+        return frozenset(self.parts).union(self.whole)
+
 
 @dataclass(frozen=True, eq=False)
 class Block:

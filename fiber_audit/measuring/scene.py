@@ -40,6 +40,7 @@ class Scene:
     target: "query" or "reconstruction", what draws aim at.
     named: another extractor by its name in the suite or the catalogue.
     unguided_finite: (b * k,) bool, False where one of the prior's own draws was lost.
+    eyes: extractors that who looks at the moment has named.
     """
 
     ids: Sequence[str]
@@ -57,6 +58,7 @@ class Scene:
     spread: Tensor | None = None
     seed: int = 0
     batch_size: int = 64
+    eyes: frozenset[str] = frozenset({""})
 
     @cached_property
     def of_queries(self) -> Tensor:
@@ -94,6 +96,10 @@ class Scene:
         seen: dict[int, Tensor] = {}  # by the extractor itself: it may go by several names
 
         def phi(name: str, other: Tensor | None = None) -> Tensor:
+            if name not in self.eyes:
+                raise PluginError(
+                    f"observe() looks with extractor {name!r}; name it in Needs.extractors."
+                )
             extractor = self.named(name) if name else self.extractor
             if other is not None:
                 return features_of(extractor, other.to(data), self.batch_size)
@@ -156,6 +162,7 @@ def observe(metric: Metric, scene: Scene, name: str) -> dict[tuple[Part, str], T
         PluginError: an array does not have one row per row of its block.
     """
     found: dict[tuple[Part, str], Tensor] = {}
+    scene.eyes = frozenset(metric.needs.extractors)
     for part in metric.needs.parts:
         block = scene.block(part)
         if block is None:
@@ -174,5 +181,7 @@ def observe(metric: Metric, scene: Scene, name: str) -> dict[tuple[Part, str], T
 
 def whole(needed: Iterable[tuple[Part, str]], scene: Scene) -> dict[tuple[Part, str], Tensor]:
     """Features that metrics read whole: (part, extractor) -> (rows, d) on the CPU."""
+    needed = list(needed)
+    scene.eyes = frozenset(name for _, name in needed)
     blocks = {(part, name): scene.block(part) for part, name in needed}
     return {key: b.features(key[1]).cpu() for key, b in blocks.items() if b is not None}
