@@ -105,6 +105,6 @@ def run(
 def forecast(suite: Suite, catalogue: Catalogue, options: Options | None = None) -> list[Forecast]:
     """What `run` would compute, why, and how long it would take; nothing is written."""
     options = options or Options()
-    store = Store(options.out or default_path(suite))
+    store = Store(options.out or default_path(suite), reading=True)
     refuse_another(store, suite)
     return forecast_of(prepare(suite, catalogue, store), store, options.shard)

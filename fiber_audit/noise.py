@@ -15,8 +15,8 @@ def derive_seed(*parts: object) -> int:
     >>> derive_seed(0, "query-7", 3)
     4751619156687403411
     """
-    text = "\x1f".join(str(part) for part in parts)
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+    data = "\x1f".join(str(part) for part in parts).encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), "big") >> 1
 
 
 class Noise:

@@ -74,7 +74,7 @@ def _why(
         changed.append(f"{len(others)} queries changed, e.g. {others[0]!r}")
     if more:
         changed.append(f"{len(more)} queries are new")
-    return changed or ["not finished" if needed else "a metric is new or changed"]
+    return changed or ["not on disk" if needed else "a metric is new or changed"]
 
 
 def _seconds(store: Store, drawn: Drawn) -> float | None:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
 from .._suite.catalogue import Catalogue
-from .._suite.read import read
+from .._suite.read import parse
 from .._suite.suite import Suite
-from ..errors import DataError
-from ..files import write_atomically
+from ..errors import DataError, SuiteError
+from ..files import read_text, write_atomically
 from .store import Store, existing
 
 NOT_DRAWS = {"conditions", "executor", "device"}
 """What shards of one suite may differ in."""
 
 
-def merge(parts: Sequence[Path], out: Path, catalogue: Catalogue) -> Suite:
-    """Copy the finished blocks of all parts to out; returns the suite that they share.
+def common_suite(parts: Sequence[Path], catalogue: Catalogue) -> Suite:
+    """The suite that all parts share, as the first one has it.
+
+    It is what the parts say: the environment overrides nothing in it.
 
     Raises:
-        DataError: a part is no run directory, or the parts are of different suites; then nothing
-            is written.
+        DataError: a part is no run directory, or the parts are of different suites.
+        SuiteError: a suite.toml is damaged, or names what is not installed here.
     """
-    suites = {part: read(str(existing(part).path / "suite.toml"), catalogue) for part in parts}
+    suites = {part: _resolved(existing(part).path / "suite.toml", catalogue) for part in parts}
     first, *others = parts
     for other in others:
         if _kept(suites[other]) != _kept(suites[first]):
@@ -31,7 +34,15 @@ def merge(parts: Sequence[Path], out: Path, catalogue: Catalogue) -> Suite:
                 f"{other}: its suite differs from that of {first} in what determines the draws; "
                 f"merge shards of one suite only."
             )
-    target = Store(out)
+    return suites[first]
+
+
+def bring(parts: Sequence[Path], target: Store) -> None:
+    """Copy the finished blocks of all parts, but those that are there.
+
+    Raises:
+        DiskError: a block cannot be written.
+    """
     target.open()
     for part in parts:
         for kind in ("units", "observed"):
@@ -39,7 +50,14 @@ def merge(parts: Sequence[Path], out: Path, catalogue: Catalogue) -> Suite:
                 copy = target.path / kind / path.name
                 if not copy.exists():
                     write_atomically(copy, path.read_bytes())
-    return suites[first].placed(first)
+
+
+def _resolved(path: Path, catalogue: Catalogue) -> Suite:
+    try:
+        table = tomllib.loads(read_text(path, "a suite"))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SuiteError([f"{path}: not valid TOML: {error}."]) from error
+    return parse(table, catalogue)
 
 
 def _kept(suite: Suite) -> dict[str, object]:

@@ -17,11 +17,10 @@ from ..measuring.scene import Scene
 from ..sampling import rms
 from .plan import HOST, PICTURES, Audit, Lack, Piece, Plan
 from .rows import DrawnRows
+from .shown import SHOWN
 from .store import Arrays, Store
 
 LOOKED, FEATURES = "looked", "features"
-SHOWN = 16
-"""Queries of an audit that the page shows."""
 Place = tuple[str, Part, str]
 """(owner, part, name) of an array."""
 LARGE = 32e6

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,9 +16,10 @@ from .._suite.components import Components
 from .._suite.identity import Identity, digest
 from .._suite.suite import Suite
 from ..check.first_block import extractor_problems
-from ..contracts import Extractor
+from ..contracts import Extractor, Prior
 from ..errors import FiberAuditError, PluginError, SuiteError, UnknownName, UsageError, WeightsError
 from ..measuring.scene import PARTS
+from ..sampling import place
 from .inputs import Inputs, content_of, loaded, read_inputs
 from .looks import Why, looks_of
 from .plan import Audit, Drawn, Look, Plan, audits, references
@@ -57,6 +60,13 @@ def prepare(
     Raises:
         UsageError: the suite cannot be computed here; every reason that can be known by now.
     """
+    with redirect_stdout(sys.stderr):  # stdout carries data
+        return _prepared(suite, catalogue, store, sharing)
+
+
+def _prepared(
+    suite: Suite, catalogue: Catalogue, store: Store, sharing: Components | None
+) -> Prepared:
     check_device(suite.device)
     components = Components(suite, catalogue) if sharing is None else sharing.sharing(suite)
     planned = audits(suite)
@@ -163,7 +173,9 @@ def _tried(components: Components, x: Tensor) -> dict[str, Why]:
             broken[f"extractors.{key}"] = why
     for key in suite.priors:
         try:
-            components.prior(key).schedule.times(1)
+            wrong = _shape_of(components.prior(key), tuple(components.dataset.data_shape))
+            if wrong:
+                raise UsageError(f"priors.{key}: {wrong}")
         except UsageError:
             raise
         except WeightsError as error:
@@ -171,6 +183,19 @@ def _tried(components: Components, x: Tensor) -> dict[str, Why]:
         except (Exception, SystemExit) as error:  # it costs its audits only
             broken[f"priors.{key}"] = ("error", f"prior {key!r}: {_told(error)}")
     return broken
+
+
+@torch.no_grad()
+def _shape_of(prior: Prior, data_shape: tuple[int, ...]) -> str | None:
+    """What is wrong with the inputs that a prior draws, beside the queries."""
+    prior.schedule.times(1)
+    made = tuple(prior.decode(torch.zeros(1, *prior.state_shape, device=place(prior))).shape[1:])
+    if made != data_shape:
+        return (
+            f"it draws inputs of shape {made}, but the queries are {data_shape}; resize the "
+            f"queries, or take a prior of their kind."
+        )
+    return None
 
 
 def _eyes(components: Components, x: Tensor, metrics: Sequence[int]) -> dict[str, Why]:

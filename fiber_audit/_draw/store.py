@@ -9,6 +9,7 @@ records.csv  records.parquet  verdicts.json  report.html    the result
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import re
@@ -33,9 +34,13 @@ Kind = Literal["units", "observed"]
 
 @dataclass(frozen=True)
 class Store:
-    """One run directory."""
+    """One run directory.
+
+    reading: nothing is removed or logged, though it may be damaged.
+    """
 
     path: Path
+    reading: bool = False
 
     def open(self) -> None:
         """Make the folders, and sweep what killed processes left half written.
@@ -71,7 +76,11 @@ class Store:
     def index(
         self, kind: Kind, drawn: Drawn, key: str
     ) -> Iterator[tuple[Path, list[str], list[str]]]:
-        """(file, its row ids, its array names) of every readable file; damaged ones are removed."""
+        """(file, its row ids, its array names) of every whole file; damaged ones are removed.
+
+        Raises:
+            DiskError: a file cannot be read now, though it may be whole.
+        """
         for path in self.files(kind, drawn):
             found = self._read(path, (key,))
             if found is not None:
@@ -82,6 +91,9 @@ class Store:
         """Arrays of one file, all or the named ones; None if it is damaged, and then it is gone.
 
         A zip checks every array it gives against a checksum, so a flipped bit is found here.
+
+        Raises:
+            DiskError: it cannot be read now, though it may be whole.
         """
         found = self._read(path, names)
         return None if found is None else found[0]
@@ -93,12 +105,21 @@ class Store:
                 return {name: archive[name] for name in wanted or names}, names
         except FileNotFoundError:
             return None
+        except MemoryError:
+            raise
         except Exception as error:  # what is damaged may raise anything
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+                raise DiskError(
+                    f"{path}: cannot be read ({(error.strerror or str(error)).lower()}); "
+                    f"nothing is removed, so mend that and run again."
+                ) from error
             self.discard(path, f"{type(error).__name__}: {error}")
             return None
 
     def discard(self, path: Path, why: str) -> None:
         """Remove a damaged file and say so: its draws are computed again."""
+        if self.reading:
+            return
         message = f"{path.name} is damaged and is computed again ({why})"
         self.log("damaged", {"file": path.name, "message": message})
         try:

@@ -25,6 +25,16 @@ def number(value: float | None) -> str:
     return digits.replace("-", MINUS)
 
 
+def short(value: float) -> str:
+    """Two significant digits, at most six characters: what stands below a small picture.
+
+    >>> short(0.012345), short(6.4812e-5), short(0.000688)
+    ('0.012', '6e−5', '7e−4')
+    """
+    text = f"{value:.2g}" if value >= 1e-3 or value == 0 else f"{value:.0e}".replace("e-0", "e-")
+    return text.replace("-", MINUS)
+
+
 def bound(low: float | None, high: float | None) -> str:
     """What is asked of a number, with all the digits that people write; "" where nothing is.
 

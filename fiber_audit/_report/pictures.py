@@ -9,7 +9,7 @@ import numpy as np
 
 from .._score.gallery import MOST_QUERIES, Gallery
 from .images import SMALLEST, data_uri, side_for
-from .numbers import number
+from .numbers import number, short
 
 MOST_DRAWS = 8
 MOST_COLUMNS = 8
@@ -18,7 +18,7 @@ PIXELS = 4_000_000
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownDraw:
     """One input: a picture (a data URI), or the cells of a table row; neither where it was lost."""
 
     picture: str = ""
@@ -37,9 +37,9 @@ class QueryGrid:
     """One query, some of its draws by rising fiber loss, and the unguided draws."""
 
     id: str
-    query: Shown
-    draws: tuple[Shown, ...]
-    unguided: tuple[Shown, ...]
+    query: ShownDraw
+    draws: tuple[ShownDraw, ...]
+    unguided: tuple[ShownDraw, ...]
 
 
 @dataclass(frozen=True)
@@ -101,16 +101,16 @@ def _query(gallery: Gallery, i: int, side: int) -> QueryGrid:
     images = gallery.queries.ndim == 4
     nothing = gallery.unguided_lost[i]
 
-    def shown(x: np.ndarray, loss: str = "", suspicious: bool = False) -> Shown:
+    def shown(x: np.ndarray, loss: str = "", suspicious: bool = False) -> ShownDraw:
         if images:
-            return Shown(data_uri(x, side), (), loss, suspicious)
+            return ShownDraw(data_uri(x, side), (), loss, suspicious)
         cells = tuple(number(float(v)) for v in x.reshape(-1)[:MOST_COLUMNS])
-        return Shown("", cells, loss, suspicious)
+        return ShownDraw("", cells, loss, suspicious)
 
-    def draw(j: int) -> Shown:
+    def draw(j: int) -> ShownDraw:
         if gallery.lost[i, j]:
-            return Shown()
-        loss = number(float(gallery.fiber_loss[i, j]))
+            return ShownDraw()
+        loss = short(float(gallery.fiber_loss[i, j]))
         return shown(gallery.draws[i, j], loss, bool(gallery.suspicious[i, j]))
 
     order = _order(gallery.fiber_loss[i], gallery.lost[i])
@@ -118,7 +118,7 @@ def _query(gallery: Gallery, i: int, side: int) -> QueryGrid:
         id=gallery.query_ids[i],
         query=shown(gallery.queries[i]),
         draws=tuple(draw(j) for j in order),
-        unguided=tuple(Shown() if nothing[j] else shown(gallery.unguided[i, j]) for j in order),
+        unguided=tuple(ShownDraw() if nothing[j] else shown(gallery.unguided[i, j]) for j in order),
     )
 
 

@@ -16,10 +16,11 @@ from .._draw.observed import FEATURES, MANY, Observed
 from .._draw.plan import HOST, PICTURES, Audit
 from .._draw.prepare import Prepared
 from .._draw.rows import COSTS
-from ..contracts import Part, Statistic
+from ..contracts import Metric, Part, Statistic
 from ..contracts.observations import Observations
 from ..errors import DivergedError, FiberAuditError, PluginError, WeightsError
 from ..measuring.layout import laid_out
+from .checked import checked
 from .gallery import Gallery, gallery_of
 
 Array = NDArray[Any]
@@ -85,17 +86,28 @@ class _Audit:
     drawing: Drawing
     lost: Array
     gone: Array
+    shared: dict[str, Array] = field(default_factory=dict)
 
-    def seen(self, metric: int) -> Observations:
-        """What one metric may look at."""
+    def why_not(self, metric: int) -> tuple[str, str] | None:
+        """(status, message) of a metric that cannot be asked, or None."""
+        if why := self.prepared.unmade.get(metric):
+            return why
+        (own,) = [look for look in self.prepared.looks(self.audit) if look.metric == metric]
+        if why := self.drawing.blind.get((self.audit.name, own.owner)):
+            return why
+        if wrong := self.observed.faulty.get(own.owner):
+            return "error", f"{self.prepared.components.suite.metrics[metric].use}: {wrong}."
+        return None
+
+    def seen(self, metric: int | None) -> Observations:
+        """What one metric may look at; None sees the queries only."""
         components, inputs = self.prepared.components, self.prepared.inputs
         looks, prior = self.prepared.looks(self.audit), components.prior(self.audit.prior)
-        (own,) = [look for look in looks if look.metric == metric]
-        needed = {("queries", "")} | {
-            (part, name)
-            for part, names in components.metric(metric).needs.whole.items()
-            for name in names
-        }
+        own = [] if metric is None else [look.owner for look in looks if look.metric == metric]
+        needed: set[tuple[Part, str]] = {("queries", "")}
+        if metric is not None:
+            wholes = components.metric(metric).needs.whole.items()
+            needed |= {(part, name) for part, names in wholes for name in names}
         whole: dict[tuple[Part, str], Array] = {}
         absent: dict[str, Exception] = {}
         for look in looks:
@@ -123,7 +135,8 @@ class _Audit:
             seed=components.suite.seed,
             observed={
                 (part, name): self.arranged(part, x)
-                for (part, name), x in self.observed.of(own.owner).items()
+                for owner in own
+                for (part, name), x in self.observed.of(owner).items()
             },
             whole=whole,
             absent=absent,
@@ -132,6 +145,7 @@ class _Audit:
                 for (part, name), x in host.items()
                 if name.startswith("diagnostic.")
             },
+            shared=self.shared,
         )
 
     def arranged(self, part: Part, rows: Array) -> Array:
@@ -146,19 +160,12 @@ class _Audit:
 def _cell(scene: _Audit, index: int, cost: Mapping[str, float]) -> Cell:
     components, audit = scene.prepared.components, scene.audit
     name = components.suite.metrics[index].use
-    if why := scene.prepared.unmade.get(index):
+    if why := scene.why_not(index):
         return Cell(audit, index, (), *why, cost)
-    (own,) = [look for look in scene.prepared.looks(audit) if look.metric == index]
-    if why := scene.drawing.blind.get((audit.name, own.owner)):
-        return Cell(audit, index, (), *why, cost)
-    if wrong := scene.observed.faulty.get(own.owner):
-        return Cell(audit, index, (), "error", f"{name}: {wrong}.", cost)
     try:
         with redirect_stdout(sys.stderr):
-            found = tuple(components.metric(index).summarise(scene.seen(index)))
-        bad = [s.name for s in found if s.value is not None and not np.isfinite(s.value)]
-        if bad:
-            raise ArithmeticError(f"statistic {bad[0]!r} is not finite")
+            metric = components.metric(index)
+            found = checked(metric, metric.summarise(scene.seen(index)))
     except WeightsError as error:
         return Cell(audit, index, (), "skipped", str(error), cost)
     except (Exception, SystemExit) as error:  # plugins may raise anything; one cell pays for it
@@ -175,16 +182,6 @@ def _gallery(scene: _Audit) -> Gallery | None:
         return None
     ids, k = scene.prepared.inputs.ids, scene.prepared.plan.per_query
     q = len(pictures["queries", "data"])
-    suspected, null = [], np.zeros(0)
-    for index in range(len(scene.prepared.plan.suite.metrics)):
-        try:
-            seen = scene.seen(index)
-            null = seen.null if not null.size else null
-            flags = scene.prepared.components.metric(index).suspicious(seen)
-        except (Exception, SystemExit):  # a metric that cannot say has its reason in its own cell
-            continue
-        if flags is not None:
-            suspected.append(flags[:q])
     clamped = host.get(("draws", "diagnostic.saturation"))
     return gallery_of(
         scene.audit.name,
@@ -193,12 +190,39 @@ def _gallery(scene: _Audit) -> Gallery | None:
         laid_out(_floats(pictures["draws", "data"]), k, scene.lost[:q]),
         laid_out(_floats(pictures["unguided", "data"]), k, scene.gone[:q]),
         host["draws", "fiber_loss"].reshape(-1, k)[:q],
-        null,
+        _null(scene),
         None if clamped is None else clamped.reshape(-1, k)[:q],
-        suspected,
+        [flags[:q] for flags in _suspected(scene)],
         scene.lost[:q],
         len(ids),
     )
+
+
+def _null(scene: _Audit) -> Array:
+    """Empty where the queries have no features."""
+    try:
+        return scene.seen(None).null
+    except (Exception, SystemExit):  # an extractor that cannot look says so in the cells
+        return np.zeros(0)
+
+
+def _suspected(scene: _Audit) -> list[Array]:
+    """(q, k) of each metric that has an opinion; one that cannot say is not believed."""
+    found = []
+    for index in range(len(scene.prepared.plan.suite.metrics)):
+        if scene.why_not(index):
+            continue
+        metric = scene.prepared.components.metric(index)
+        if type(metric).suspicious is Metric.suspicious:  # no opinion, and none to be made up
+            continue
+        try:
+            with redirect_stdout(sys.stderr):
+                flags = metric.suspicious(scene.seen(index))
+            if flags is not None and np.shape(flags) == scene.lost.shape:
+                found.append(np.asarray(flags, bool))
+        except (Exception, SystemExit):  # plugins may raise anything
+            continue
+    return found
 
 
 def _floats(data: Array) -> Array:

@@ -12,7 +12,7 @@ from .._draw.prepare import Prepared
 from .._draw.store import Store
 from .._suite.identity import digest
 from .._suite.suite import Suite
-from ..errors import UsageError
+from ..errors import DiskError, UsageError
 from . import exhibits
 from .cells import Scored
 from .gallery import FOLDER, save
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from ..contracts import Table
 
+RESULTS = ("records.*", "verdicts.json", "exhibits.json", "report.html", f"{FOLDER}/*.npz")
+"""What a run leaves when it is finished."""
 ELSEWHERE = {"conditions", "metrics", "executor", "batch_size", "device"}
 """What a suite says that does not choose its default directory."""
 
@@ -56,13 +58,20 @@ def refuse_another(store: Store, suite: Suite) -> None:
 def begin(store: Store, prepared: Prepared) -> dict[str, Any]:
     """Open the directory; returns the facts of environment.json.
 
-    The same suite going on is the same run. One that differs is a new run, with an id of its own.
+    The same suite going on is the same run. One that differs is a new run, with an id of its own;
+    results of the old one are removed, for draws of a run that is stopped are not theirs.
+
+    Raises:
+        DiskError: the directory cannot be written.
     """
     store.open()
-    text, known = prepared.plan.suite.to_toml(), store.facts("environment.json")
+    text, known = prepared.plan.suite.anchored().to_toml(), store.facts("environment.json")
     before = store.path / "suite.toml"
     same = before.is_file() and before.read_bytes() == text.encode()
     if not (same and known.get("run_id")):
+        for pattern in RESULTS:
+            for old in store.path.glob(pattern):
+                _remove(old)
         known = environment(prepared.components.catalogue, prepared.plan.suite.name)
         store.write("environment.json", json.dumps(known, indent=2, allow_nan=False) + "\n")
     store.write("suite.toml", text)
@@ -90,7 +99,7 @@ def save_shown(
     kept = {save(each.gallery, folder) for each in scored if each.gallery is not None}
     for old in folder.glob("*.npz") if folder.is_dir() else ():
         if old not in kept:
-            old.unlink()
+            _remove(old)
     tables: dict[str, Sequence[Table]] = {}
     for i, use in enumerate(prepared.plan.suite.metrics):
         if i in prepared.unmade:
@@ -101,3 +110,11 @@ def save_shown(
         except (Exception, SystemExit) as error:  # plugins may raise anything; one table pays
             store.log("error", {"metric": name, "message": f"exhibits: {error}"})
     exhibits.save({name: found for name, found in tables.items() if found}, store.path)
+
+
+def _remove(old: Path) -> None:
+    try:
+        old.unlink(missing_ok=True)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise DiskError(f"{old}: of an earlier run, and cannot be removed ({reason}).") from error

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._draw.shown import SHOWN
 from ..errors import DataError
 from ..files import replacing
 
 FOLDER = "gallery"
 """Where galleries lie in a run directory."""
-MOST_QUERIES = 16
+MOST_QUERIES = SHOWN
 SATURATED = 0.05
 """Share of an input's numbers outside the data range above which a draw is suspicious."""
 

@@ -6,12 +6,12 @@ Nothing here imports torch, and one bad plugin costs one plugin.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from .. import hookspecs
 from ..errors import PluginError, UnknownName, UsageError, suggestion
 from ..hookspecs import GROUP
 from .component import KINDS, Component
+from .loose import load_file
 from .variables import AUTOLOAD, DISABLE
 
 
@@ -83,11 +84,12 @@ class Catalogue:
         version: str,
     ) -> None:
         """Register one plugin and ask its hooks; whatever it does wrong costs this plugin only."""
+        if manager.has_plugin(name):
+            self.broken[name] = f"a plugin of the name {name!r} is loaded already"
+            return
         try:
             with redirect_stdout(sys.stderr):  # stdout carries data
                 plugin = load()
-                if manager.has_plugin(name):
-                    raise ValueError(f"a plugin of the name {name!r} is loaded already")
                 manager.register(plugin, name=name)
                 manager.check_pending()
                 self.components += [
@@ -98,7 +100,7 @@ class Catalogue:
         except (Exception, SystemExit) as error:  # plugins may raise anything; it is reported
             told = "sys.exit()" if isinstance(error, SystemExit) else str(error)
             self.broken[name] = f"{type(error).__name__}: {told}"
-            if manager.get_plugin(name) is not None and "loaded already" not in told:
+            if manager.get_plugin(name) is not None:
                 manager.unregister(name=name)
 
     def add(self, kind: str, name: str, factory: Callable[[], object]) -> Component:
@@ -178,16 +180,4 @@ def _distribution(entry: EntryPoint) -> tuple[str, str]:
 
 
 def _importer(where: str) -> Callable[[], object]:
-    def load() -> object:
-        if not where.endswith(".py"):
-            return importlib.import_module(where)
-        path = Path(where).resolve()
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        if spec is None or spec.loader is None or not path.is_file():
-            raise FileNotFoundError(f"no such file: {where}")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[path.stem] = module  # so that its annotations and its classes can be resolved
-        spec.loader.exec_module(module)
-        return module
-
-    return load
+    return partial(load_file if where.endswith(".py") else importlib.import_module, where)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ..errors import PluginError
 
 KINDS = ("extractor", "prior", "sampler", "metric", "dataset", "exporter", "executor")
+CODE = "__fiber_audit_code__"
+"""In a module: the digest of its code."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,9 @@ class Component:
     def code(self) -> str:
         """Digest of the plugin's Python source: of its package, or of its loose file.
 
+        Of a module that is loaded, what it was when first asked for: the code that runs stays that
+        when the file is edited.
+
         An object of this process has none: whoever offers it puts what it is into its name.
         """
         if self.origin is None:
@@ -72,20 +78,34 @@ class Component:
         factory = self.offer if isinstance(self.offer, str) else self.offer.__module__
         names = {getattr(self.origin, "__name__", ""), str(factory).partition(":")[0]}
         roots = {name.partition(".")[0] for name in names if name}
-        return sha256("".join(sorted(map(_digest, roots))).encode()).hexdigest()[:32]
+        found = sorted(_digest(name, self.origin) for name in roots)
+        return sha256("".join(found).encode()).hexdigest()[:32]
 
 
-def _digest(module: str) -> str:
-    """Digest of all Python files of a package, or of the file of a module; "" if it has none."""
-    found = getattr(sys.modules.get(module), "__file__", None)
-    if found is None and module not in sys.modules:
-        spec = importlib.util.find_spec(module)
-        found = spec.origin if spec else None
-    if not found or not Path(found).is_file():
-        return ""
-    path = Path(found)
-    files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
-    return digest_of(tuple((str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in files))
+def _digest(name: str, origin: object) -> str:
+    """Digest of all Python files of a package, or of the file of a module; "" if it has none.
+
+    origin: a plugin's module, which counts if it has that name; a later one may have its place.
+    """
+    mine = isinstance(origin, ModuleType) and origin.__name__ == name
+    module = origin if mine else sys.modules.get(name)
+    if not isinstance(module, ModuleType):
+        spec = None if name in sys.modules else importlib.util.find_spec(name)
+        return _of_files(spec.origin, spec.submodule_search_locations) if spec else ""
+    kept = vars(module)
+    if CODE not in kept:
+        kept[CODE] = _of_files(kept.get("__file__"), kept.get("__path__"))
+    return str(kept[CODE])
+
+
+def _of_files(file: str | None, folders: Iterable[str] | None) -> str:
+    """A package has folders, and no file of its own where it lacks an __init__.py."""
+    if folders is not None:
+        files = sorted(path for folder in folders for path in Path(folder).rglob("*.py"))
+    else:
+        files = [Path(file)] if file and Path(file).is_file() else []
+    stats = [(str(path), path.stat()) for path in files]
+    return digest_of(tuple((n, s.st_mtime_ns, s.st_size) for n, s in stats)) if stats else ""
 
 
 @cache

@@ -32,13 +32,13 @@ def shipped() -> list[str]:
 
 def locate(suite: str | None) -> tuple[str, str]:
     """(text, where) of a suite: a path, a shipped name, or None for the embedded default."""
-    name = suite or DEFAULT
+    name = DEFAULT if suite is None else suite
     path = Path(name)
     try:
         exists, is_folder = path.exists(), path.is_dir()
     except (OSError, ValueError) as error:  # a name too long, or with a zero byte
         raise DataError(f"suite {name[:80]!r}: not a file name ({error}).") from error
-    if not name.endswith(".toml") and not exists:
+    if not name or (not name.endswith(".toml") and not exists):
         if name not in shipped():
             raise DataError(f"suite {name!r}: no such file or shipped suite. "
                             f"{suggestion(name, shipped())}")  # fmt: skip
@@ -213,7 +213,12 @@ def _sentence(error: Any, table: Mapping[str, Any]) -> str:
         known = Suite.model_fields if len(error["loc"]) == 1 else Exclude.model_fields
         return f"{path}: no such key. {suggestion(str(error['loc'][-1]), known)}"
     if error["loc"][-1:] == ("[key]",):
-        return f"{path.removesuffix('.[key]')}: a name has no slash and 80 letters at most."
+        path = path.removesuffix(".[key]")
+        return f"{path}: a name has no slash, no control character, and 80 letters at most."
+    if error["loc"] == ("name",) and error["type"] == "string_pattern_mismatch":
+        return f"name = {error['input']!r}: use letters, digits, dots, dashes and underscores."
+    if error["loc"][:1] == ("metrics",) and error["type"] == "model_type":
+        return f"{path} = {error['input']!r}: give a metric's name, or a table with use = ..."
     value = error["input"]
     shown = "" if isinstance(value, (dict, list)) else f" = {value!r}"
     return f"{path}{shown}: {error['msg']}."

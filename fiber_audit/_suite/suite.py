@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,7 +21,7 @@ MOST = 2**63 - 1
 class Use(BaseModel):
     """One component with its options: ``{use = "plugin/name", option = value}``."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, ser_json_inf_nan="constants")
     use: str
 
     @property
@@ -44,7 +45,12 @@ class Exclude(BaseModel):
 class Suite(BaseModel):
     """What to audit and how. The docstring of each field is its reference."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        ser_json_inf_nan="constants",
+    )
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)
     """Names the run directory and the rows."""
@@ -87,6 +93,15 @@ class Suite(BaseModel):
         other = self.model_copy()
         other._folder = folder
         return other
+
+    def anchored(self) -> Suite:
+        """The same suite, whose baselines are found wherever its file is."""
+        here = self.folder.absolute()
+        conditions = tuple(
+            c if c.baseline is None else replace(c, baseline=str(here / c.baseline))
+            for c in self.conditions
+        )
+        return self.model_copy(update={"conditions": conditions})
 
     def precision(self, data_shape: tuple[int, ...]) -> Literal["float32", "uint8", "none"]:
         """How draws of this shape are kept."""

@@ -48,10 +48,10 @@ def export(
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--out {target}: cannot be a folder ({error.strerror}).") from error
-    exporter = component.factory(**validated(component.factory, options))
     try:
         with redirect_stdout(sys.stderr):  # stdout carries data
-            written = exporter.export(records, run, target)
+            exporter = component.factory(**validated(component.factory, options))
+            written = [Path(path) for path in exporter.export(records, run, target)]
     except FiberAuditError:
         raise
     except (Exception, SystemExit) as error:  # plugins may raise anything

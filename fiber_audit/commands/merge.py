@@ -23,12 +23,16 @@ def merge(
     plugin: Extra = [],
 ) -> None:
     """Merge shards that were computed in several places, and finish the run."""
-    from .._draw.merge import merge as merge_parts
+    from .._draw.merge import bring, common_suite
+    from .._draw.store import Store
+    from .._score.directory import refuse_another
 
     if out.resolve() in [part.resolve() for part in parts]:
         raise UsageError(f"--out {out}: this is one of the shards; give a new directory.")
     catalogue = catalogue_of(p, plugin)
-    suite = merge_parts(parts, out, catalogue)
+    suite, target = common_suite(parts, catalogue), Store(out)
+    refuse_another(target, suite)
+    bring(parts, target)
 
     from .. import _run
     from .progress import Bar

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -57,6 +59,8 @@ def run(
     from .._suite.read import read
 
     share = _shard(shard)
+    if not math.isfinite(tolerance):
+        raise UsageError(f"--tolerance {tolerance}: give a finite number, e.g. 0.05.")
     if update_baseline and baseline is None:
         raise UsageError("--update-baseline: name the file to update with --baseline.")
     catalogue = catalogue_of(p, plugin, strict)
@@ -146,7 +150,8 @@ def _summary(done: Run) -> dict[str, Any]:
 
 
 def _shard(text: str) -> tuple[int, int]:
-    index, _, count = text.partition("/")
-    if not (index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
+    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+    index, count = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= index <= count:
         raise UsageError(f"--shard {text!r}: write i/n with 1 <= i <= n, e.g. 2/4.")
-    return int(index) - 1, int(count)
+    return index - 1, count

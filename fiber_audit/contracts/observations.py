@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -52,6 +51,8 @@ class Observations:
     """Extractor -> why its features could not be had."""
     reported: Mapping[str, Numbers] = field(default_factory=dict)
     """What the sampler said of each draw, name -> (q, k)."""
+    shared: dict[str, Array] = field(default_factory=dict)
+    """What is computed once for all metrics of the audit."""
 
     def of(self, part: Part, name: str) -> Numbers:
         """What `observe` called `name`, for every row of a part."""
@@ -92,14 +93,19 @@ class Observations:
         """What the sampler reported of each draw, (q, k), or None."""
         return self.reported.get(name)
 
-    @cached_property
+    @property
     def null(self) -> Array:
         """RMS feature distances of each query to other queries, (q, m) float64.
 
         The scale of every fidelity number: what a random pair of inputs is apart. All others where
         there are few, else a bounded random sample: see `random_pairs`. m is 0 for one query.
+        Computed once and read-only.
         """
-        return random_pairs(self.features("queries"), self.rng("random pairs"))
+        if "null" not in self.shared:
+            found = random_pairs(self.features("queries"), self.rng("random pairs"))
+            found.flags.writeable = False
+            self.shared["null"] = found
+        return self.shared["null"]
 
     @property
     def told_lost(self) -> str:

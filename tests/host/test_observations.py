@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from fiber_audit.measuring.null import PARTNERS
 from torch import nn
 
 from fiber_audit import PluginError
 from fiber_audit.contracts import Dataset, Extractor, Metric, Needs
+from fiber_audit.contracts.null import PARTNERS
 from fiber_audit.measuring import random_pairs
 from fiber_audit.measuring.layout import laid_out
 from fiber_audit.measuring.scene import Scene, observe
@@ -180,11 +180,15 @@ def test_fresh_samples_are_one_per_query_and_absent_where_the_dataset_knows_none
 
 
 def test_features_by_another_extractor_go_through_the_catalogue():
-    block = scene().block("draws")
+    seen = scene()
+    seen.eyes = frozenset({"all", "other"})
+    block = seen.block("draws")
 
     assert torch.equal(block.features("all"), block.data)
     with pytest.raises(KeyError, match="other"):
         block.features("other")
+    with pytest.raises(PluginError, match=r"name it in Needs\.extractors"):
+        block.features("")
 
 
 def test_features_are_float32_without_gradients():

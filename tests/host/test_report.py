@@ -17,6 +17,7 @@ from fiber_audit._judge.verdicts import Verdict
 from fiber_audit._report import write_report
 from fiber_audit._report.answer import answer_of
 from fiber_audit._report.images import data_uri
+from fiber_audit._report.numbers import short
 from fiber_audit._report.pictures import spread
 from fiber_audit._score import exhibits
 from fiber_audit._score.gallery import FOLDER, Gallery, load_all, save
@@ -302,7 +303,7 @@ def test_every_gallery_is_shown_with_its_draws_from_the_best_to_the_worst(run):
         assert places == sorted(places)
         places = [text.index(data_uri(first.unguided[i, j])) for j in order]
         assert places == sorted(places)
-        assert all(f"{first.fiber_loss[i, j]:.3g}" in text for j in order)
+        assert all(short(float(first.fiber_loss[i, j])) in text for j in order)
 
 
 def test_suspicious_draws_are_marked_in_words(page):

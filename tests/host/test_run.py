@@ -393,3 +393,12 @@ def test_an_unknown_extractor_of_a_metric_is_told_before_anything_is_drawn(go, t
         go("metrics=[{use='diversity', extractor='color-mnist-shap'}]")
 
     assert not (tmp_path / "run").exists()
+
+
+def test_a_prior_of_other_inputs_than_the_queries_is_refused_before_anything_is_written(
+    go, tmp_path
+):
+    with pytest.raises(UsageError, match=r"priors\.p: it draws inputs of shape \(3, 28, 28\), but"):
+        go(more="[priors.p]\nuse = 'color-mnist-latent'\n")
+
+    assert not (tmp_path / "run").exists()
