@@ -144,6 +144,15 @@ def peak(what: str) -> float:
     return float(done.stdout.split()[-1])
 
 
+def peak_of_this_process() -> float:
+    """Peak resident megabytes since this program began, without those of who started it."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def times() -> tuple[list[float], list[float], float]:
     """Seconds of drawing, observing and storing; of the sampler alone; and of the rest of a run."""
     catalogue = Catalogue.load()
@@ -192,9 +201,9 @@ def times() -> tuple[list[float], list[float], float]:
 def main() -> None:
     """Measure, print and write one row."""
     torch.set_num_threads(1)
+    empty, few, lots, pairs = (peak(what) for what in CHILDREN)
     with_host, without, fixed = times()
     ratios = [a / b for a, b in zip(with_host, without, strict=True)]
-    empty, few, lots, pairs = (peak(what) for what in CHILDREN)
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
@@ -223,6 +232,6 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
         torch.set_num_threads(1)
         CHILDREN[sys.argv[2]]()
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        print(peak_of_this_process())
     else:
         main()
