@@ -19,7 +19,19 @@ if TYPE_CHECKING:
     from .._judge.verdicts import Verdict
     from .._run import Run
 
-SHOWN = ("audit", "metric", "axis", "value", "ci_low", "ci_high", "n", "unit", "better", "status")
+SHOWN = (
+    "audit",
+    "metric",
+    "axis",
+    "value",
+    "ci_low",
+    "ci_high",
+    "n",
+    "unit",
+    "better",
+    "status",
+    "message",
+)
 
 
 class Result:

@@ -1,20 +1,19 @@
-"""What a user has in a notebook, as components that a suite names: networks, functions, data."""
+"""What a user has for a network, as an Extractor: a module, a function, or an Extractor."""
 
 from __future__ import annotations
 
 import copy
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .._suite.identity import digest, state_digest
+from .._suite.identity import digest
 from ..check.first_block import extractor_problems
-from ..contracts import Dataset, Extractor
-from ..errors import DataError, UsageError
+from ..contracts import Extractor
+from ..errors import UsageError
+from .content import content
 
 PROBE = 2
 """Queries that a network's feature size is found with."""
@@ -34,21 +33,21 @@ class _Called(nn.Module):
 class Wrapped(Extractor):
     """A network or a function of data space (n, ...), its output flattened: features (n, d).
 
-    A copy of the network is audited; the one that was given is never changed.
+    A copy of a network is audited; the one that was given is never changed. A function is called as
+    it is, with whatever it closes over.
 
     Raises:
         UsageError: it cannot be called on the queries, or does not return one tensor of a row each.
     """
 
     def __init__(self, network: Callable[[Tensor], Tensor], x: Tensor) -> None:
-        self.network = _copied(network) if isinstance(network, nn.Module) else _Called(network)
+        self.network = copied(network) if isinstance(network, nn.Module) else _Called(network)
         self.input_shape = tuple(x.shape[1:])
-        self.code = source_of(network)
         device = next((p.device for p in self.network.parameters()), x.device)
         try:
             with torch.no_grad():
                 found = self.network(x[:PROBE].to(device))
-        except Exception as error:  # the user's own code; its reason is all there is to tell
+        except (Exception, SystemExit) as error:  # the user's own code; its reason is all there is
             raise UsageError(
                 f"the network cannot be called on queries of shape {self.input_shape} float32 "
                 f"({type(error).__name__}: {error}); resize and normalise inside it."
@@ -75,7 +74,7 @@ def extractor_of(given: object, x: Tensor) -> Extractor:
         UsageError: it breaks the contract; one sentence for each way.
     """
     if isinstance(given, Extractor):
-        made = _copied(given)
+        made = copied(given)
     elif callable(given):
         if isinstance(given, nn.Module) and given.training:
             raise UsageError("the network is in training mode; call .eval() on it first.")
@@ -91,7 +90,12 @@ def extractor_of(given: object, x: Tensor) -> Extractor:
     return made
 
 
-def _copied(given: Any) -> Any:
+def copied(given: Any) -> Any:
+    """A copy, since what is audited is frozen and moved.
+
+    Raises:
+        UsageError: it cannot be copied.
+    """
     try:
         return copy.deepcopy(given)
     except Exception as error:  # whatever the object does when it is copied
@@ -102,62 +106,13 @@ def _copied(given: Any) -> Any:
 
 
 def fingerprint(extractor: Extractor, x: Tensor) -> str:
-    """Digest of a network of this process: its weights, its code, and what it answers to x."""
+    """Digest of a network of this process: its weights, its code, and what it answers to x.
+
+    What a function closes over counts as its own. The answers, rounded to 4 digits, are there for
+    what no attribute and no code shows.
+    """
     place = next((p.device for p in extractor.network.parameters()), x.device)
     with torch.no_grad():
         answer = extractor.features(x.to(place)).double().cpu()
     rounded = [f"{value:.4g}" for value in answer.flatten()[:4096].tolist()]
-    code = getattr(extractor, "code", "") or source_of(extractor)
-    return digest(state_digest(extractor.network), repr(extractor.network), code, *rounded)
-
-
-def source_of(given: object) -> str:
-    """The source of a function, or of an object's class, where Python knows it."""
-    what = given if inspect.isfunction(given) else type(given)
-    try:
-        return inspect.getsource(what)
-    except (OSError, TypeError):
-        return getattr(what, "__qualname__", "")
-
-
-class Given(Dataset):
-    """Queries of this process: a tensor or array (n, ...), or a torch data set of such rows."""
-
-    def __init__(self, given: Any, labels: Any = None, n: int | None = None) -> None:
-        count = len(given)
-        if n is not None and not 0 < n <= count:
-            raise DataError(f"n = {n}: there are {count} queries; ask for 1 to {count}.")
-        self.given = torch.as_tensor(given) if isinstance(given, np.ndarray) else given
-        total = count if n is None else n
-        self.ids = tuple(f"query-{i}" for i in range(total))
-        self.data_shape = tuple(self._item(0).shape) if total else (0,)
-        if labels is None:
-            labels = getattr(given, "targets", None)
-        if labels is not None:
-            self.labels = torch.as_tensor(labels)[:total].long()
-
-    def load(self, indices: Sequence[int]) -> Tensor:
-        """The rows themselves."""
-        return torch.stack([self._item(i) for i in indices])
-
-    def _item(self, index: int) -> Tensor:
-        item = self.given[index]
-        item = item[0] if isinstance(item, (tuple, list)) else item
-        if not isinstance(item, Tensor):
-            raise DataError(
-                f"query {index} is a {type(item).__name__}; give tensors of one shape, images as "
-                f"float32 in [0, 1] (torchvision's ToTensor makes them)."
-            )
-        return item.detach().cpu()
-
-
-def dataset_of(given: object, labels: object, n: int | None) -> Dataset:
-    """A tensor, an array, a torch data set or a Dataset -> a Dataset."""
-    if isinstance(given, Dataset):
-        return given
-    if isinstance(given, (Tensor, np.ndarray)) or hasattr(given, "__getitem__"):
-        return Given(given, labels, n)
-    raise UsageError(
-        f"queries: a {type(given).__name__} holds no queries; give a tensor (n, ...), a torch "
-        f"Dataset or the name of a dataset."
-    )
+    return digest(content(extractor), *rounded)

@@ -58,7 +58,8 @@ def refuse_another(store: Store, suite: Suite) -> None:
 def begin(store: Store, prepared: Prepared) -> dict[str, Any]:
     """Open the directory; returns the facts of environment.json.
 
-    The same suite going on is the same run. One that differs is a new run, with an id of its own;
+    The same suite with the same components and queries is the same run, going on. One that differs
+    is a new run, with an id of its own;
     results of the old one are removed, for draws of a run that is stopped are not theirs.
 
     Raises:
@@ -68,6 +69,8 @@ def begin(store: Store, prepared: Prepared) -> dict[str, Any]:
     text, known = prepared.plan.suite.anchored().to_toml(), store.facts("environment.json")
     before = store.path / "suite.toml"
     same = before.is_file() and before.read_bytes() == text.encode()
+    identity, old_identity = identity_text(prepared), store.path / "identity.json"
+    same = same and old_identity.is_file() and old_identity.read_bytes() == identity.encode()
     if not (same and known.get("run_id")):
         for pattern in RESULTS:
             for old in store.path.glob(pattern):
@@ -75,7 +78,7 @@ def begin(store: Store, prepared: Prepared) -> dict[str, Any]:
         known = environment(prepared.components.catalogue, prepared.plan.suite.name)
         store.write("environment.json", json.dumps(known, indent=2, allow_nan=False) + "\n")
     store.write("suite.toml", text)
-    store.write("identity.json", identity_text(prepared))
+    store.write("identity.json", identity)
     prepared.inputs.save(store)
     return known
 

@@ -103,9 +103,14 @@ class Catalogue:
             if manager.get_plugin(name) is not None:
                 manager.unregister(name=name)
 
-    def add(self, kind: str, name: str, factory: Callable[[], object]) -> Component:
-        """Offer an object of this process, as `here/name`; a later one of that name replaces it."""
-        made = Component(kind, name, "here", "", "", factory, None)
+    def add(
+        self, kind: str, name: str, factory: Callable[[], object], version: str = ""
+    ) -> Component:
+        """Offer an object of this process, as `here/name`; a later one of that name replaces it.
+
+        version: what tells it from others of its name, for instance a digest of its content.
+        """
+        made = Component(kind, name, "here", "", version, factory, None)
         self.components = [
             c for c in self.components if (c.kind, c.qualified) != (kind, made.qualified)
         ]

@@ -11,7 +11,11 @@ import torch
 from torch import nn
 
 import fiber_audit
-from fiber_audit import SuiteError, UsageError, audit
+from fiber_audit import Condition, SuiteError, UsageError, audit
+from fiber_audit._front.content import content
+from fiber_audit._front.queries import dataset_of
+from fiber_audit.contracts import Dataset, Metric, Sampler, Statistic
+from fiber_audit.sampling import finish, unguided
 from fiber_audit.testing import GaussianPrior, LinearExtractor
 
 TOY = str(Path(__file__).with_name("toy.py"))
@@ -222,3 +226,283 @@ def test_the_package_has_types_and_its_import_no_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
     assert (Path(fiber_audit.__file__).parent / "py.typed").is_file()
+
+
+class Nudged(Sampler):
+    """The prior's draw moved by a layer, and by a long row of weights."""
+
+    def __init__(self, factor=1.0):
+        self.layer = nn.Linear(4, 4, bias=False)
+        self.row = torch.zeros(5000)
+        with torch.no_grad():
+            self.layer.weight.copy_(factor * torch.eye(4))
+
+    def sample(self, problem, noise):
+        with torch.no_grad():
+            return finish(problem, self.layer(unguided(problem.prior, noise, 5)))
+
+
+class Largest(Metric):
+    """The largest column of a draw, times a factor that a tensor holds."""
+
+    axis, better, unit = "health", "lower", ""
+
+    def __init__(self, factor=1.0):
+        self.factor = torch.zeros(3000)
+        self.factor[1500] = factor
+
+    def observe(self, block):
+        return {"largest": self.factor.max() * block.data.amax(1)}
+
+    def summarise(self, seen):
+        values = seen.draws("largest")
+        return [Statistic(float(values.mean()), n=len(values))]
+
+
+class Cloud(Dataset):
+    """Points of a class, with labels and fresh samples about a centre."""
+
+    data_shape = (4,)
+
+    def __init__(self, centre=0.0):
+        self.centre = centre
+        self.ids = tuple(f"p{i}" for i in range(len(ROWS)))
+        self.labels = torch.zeros(len(ROWS), dtype=torch.long)
+
+    def load(self, indices):
+        return ROWS[list(indices)]
+
+    def reference(self, n, generator):
+        return self.centre + torch.randn(n, 4, generator=generator)
+
+
+def units(result):
+    return {p.name for p in (result.path / "units").iterdir()}
+
+
+def closing_over(network):
+    return lambda x: network(x)
+
+
+def held_late():
+    made = Nudged()
+    made.row[2500] = 1.0
+    return made
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Nudged(), Nudged(3.0)),
+        (Nudged(), held_late()),
+        (torch.zeros(9, 999), torch.zeros(999, 9)),
+        (np.zeros(5000), np.eye(5000, 1)[:, 0]),
+        ({"a": [torch.zeros(3)]}, {"a": [torch.ones(3)]}),
+        (closing_over(nn.Linear(3, 3)), closing_over(nn.Linear(3, 3))),
+        (nn.Linear(3, 3).forward, nn.Linear(3, 3).forward),
+        (lambda x: x + 1, lambda x: x + 2),
+        (Cloud(0.0), Cloud(1.0)),
+        (nn.Dropout(0.1), nn.Dropout(0.2)),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_what_an_object_holds_is_its_identity_and_where_it_lies_is_not(one, other):
+    import copy
+
+    assert content(one) != content(other)
+    assert content(copy.deepcopy(one)) == content(one)
+
+
+def test_content_is_the_same_in_another_process_and_never_fails():
+    import threading
+
+    code = "from fiber_audit._front.content import content; import torch\n"
+    code += "print(content({'a': {3, 'b'}, 'c': torch.arange(4), 'd': torch.nn.ReLU()}))"
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == content(
+        {"a": {3, "b"}, "c": torch.arange(4), "d": torch.nn.ReLU()}
+    )
+
+    class Rude:
+        def __repr__(self):
+            raise RuntimeError("no")
+
+        def __reduce_ex__(self, protocol):
+            raise RuntimeError("no")
+
+    itself = [Rude(), threading.Lock(), iter([1]), sys.stderr, sys]
+    itself.append(itself)
+    assert content(itself) == content(itself)
+
+
+def test_a_sampler_of_other_weights_draws_anew_and_the_same_one_does_not(go):
+    first = units(go(First().eval(), sampler=Nudged()))
+    assert units(go(First().eval(), sampler=Nudged())) == first
+    assert units(go(First().eval(), sampler=Nudged(3.0))) > first
+
+
+def test_a_prior_that_was_run_is_the_prior_that_it_was(go):
+    prior = GaussianPrior(torch.zeros(4), torch.eye(4))
+    before = content(prior)
+    go(First().eval(), prior=prior)
+
+    assert content(prior) == before
+
+
+def test_a_function_that_closes_over_other_weights_is_another_network(go):
+    network = First().eval()
+    first = units(go(closing_over(network)))
+    assert units(go(closing_over(network))) == first
+    with torch.no_grad():
+        network.layer.weight.mul_(1 + 1e-6)  # no answer differs in 4 digits
+    assert units(go(closing_over(network))) > first
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ({"queries": ROWS}, {"queries": ROWS + 1e-3 * torch.arange(24).view(6, 4).eq(23)}),
+        ({"queries": ROWS, "labels": [0] * 6}, {"queries": ROWS, "labels": [0] * 5 + [1]}),
+        ({"queries": Cloud(0.0)}, {"queries": Cloud(1.0)}),
+        ({"sampler": Nudged()}, {"sampler": Nudged(2.0)}),
+    ],
+    ids=["rows", "labels", "reference", "sampler"],
+)
+def test_other_data_or_weights_have_a_run_directory_of_their_own_by_default(
+    tmp_path, monkeypatch, ours, theirs
+):
+    monkeypatch.chdir(tmp_path)
+    fixed = {"prior": "toy-gaussian", "sampler": FAST, "queries": ROWS, "draws": 1}
+    paths = [
+        audit(First().eval(), plugins=[TOY], **(fixed | each)).path for each in (ours, theirs, ours)
+    ]
+
+    assert paths[0] == paths[2] != paths[1]
+
+
+def test_metrics_can_be_added_in_the_same_default_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fixed = {"prior": "toy-gaussian", "sampler": FAST, "queries": ROWS, "draws": 1}
+    paths = {
+        audit(First().eval(), plugins=[TOY], metrics=["toy_loss", *more], **fixed).path
+        for more in ([], [Largest()])
+    }
+
+    assert len(paths) == 1
+
+
+def test_the_first_n_of_a_dataset_are_audited_with_the_labels_that_were_given():
+    view = dataset_of(Cloud(), [5, 4, 3, 2, 1, 0], 2)
+
+    assert list(view.ids) == ["p0", "p1"]
+    assert view.labels.tolist() == [5, 4]
+    assert dataset_of(Cloud(), [7, 8], 2).labels.tolist() == [7, 8]
+    assert dataset_of(Cloud(), None, 3).labels.tolist() == [0, 0, 0]
+    assert torch.equal(view.load([1]), ROWS[1:2])
+    assert view.reference(2, torch.Generator()).shape == (2, 4)
+
+
+def test_labels_and_n_count_for_datasets_by_name_and_by_object(go):
+    class Labels(Largest):
+        def observe(self, block):
+            return {"largest": block.labels.float()}
+
+    for queries, labels in (
+        ("toy-points", [2, 4, 9]),
+        ({"use": "toy-points"}, [2, 4, 9]),
+        (Cloud(), [2, 4, 9, 0, 0, 0]),
+        (ROWS, [2, 4, 9]),
+    ):
+        table = go(First().eval(), queries, n=3, labels=labels, metrics=[Labels()]).table()
+        found = table.set_index("metric").loc["labels"]
+        assert (found["value"], found["n"]) == (5.0, 3)
+
+
+def test_several_names_are_audits_by_the_users_keys_and_a_single_one_by_its_own(go):
+    both = go({"old": "toy-first-two", "new": "toy-first-two"})
+    alone = go({"use": "toy-first-two"}, out="alone")
+
+    assert {a.partition("/")[0] for a in both.records["audit"]} == {"old", "new"}
+    assert {a.partition("/")[0] for a in alone.records["audit"]} == {"toy-first-two"}
+
+
+def test_objects_go_by_the_plain_name_of_their_class_and_a_second_one_by_a_number(go):
+    metrics = [Largest(), Largest(2.0), {"use": "toy_loss"}]
+    bounds = [{"metric": "largest", "max": 99.0}, Condition("largest-2", min=-99.0)]
+    result = go(First().eval(), sampler=Nudged(), metrics=metrics, conditions=bounds)
+    table = result.table().set_index("metric")["value"]
+
+    assert result.passed
+    assert len(result.verdicts) == 2
+    assert set(result.records["audit"]) == {"network/prior/nudged"}
+    assert table["largest-2"] == pytest.approx(2 * table["largest"])
+
+
+def test_an_object_never_takes_the_name_of_a_metric_by_name(go):
+    largest = type("Toy_Loss", (Largest,), {})()
+    table = go(First().eval(), metrics=[largest, "toy_loss"]).table()
+
+    assert set(table["metric"]) == {"toy_loss", "toy_loss-2", "draws_lost"}
+
+
+class Endless(torch.utils.data.IterableDataset):
+    def __iter__(self):
+        return iter(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("queries", "options", "part"),
+    [
+        ({"use": "toy-points", "m": 3}, {}, "queries.m = 3: no such option"),
+        ({"use": "toy-points", "n": "three"}, {}, "queries.n = 'three'"),
+        ({"use": "toy-points"}, {"n": "three"}, "queries.n = 'three'"),
+        ({"n": 3}, {}, "names no component"),
+        (torch.tensor(1.0), {}, "without a length"),
+        (Endless(), {}, "without a length"),
+        (ROWS[:0], {}, "there are none"),
+        (np.array(["a", "b"]), {}, "is no number"),
+        ([ROWS[0], ROWS[1, :3]], {}, "resize them to one shape"),
+        (ROWS, {"labels": [1, 2]}, "labels: (2,) for 6 queries"),
+        (ROWS, {"labels": range(7)}, "labels: (7,) for 6 queries"),
+        (ROWS, {"labels": ["a"] * 6}, "labels: no integers"),
+        (ROWS, {"labels": [0.5] * 6}, "with fractions"),
+        (Cloud(), {"labels": [1]}, "labels: (1,) for 6 queries"),
+        (Cloud(), {"n": 7}, "n = 7: there are 6 queries"),
+        (ROWS, {"n": 2.5}, "n = 2.5"),
+        (ROWS, {"sampler": {"steps": 3}}, "names no component"),
+        (ROWS, {"metrics": 3}, "no list"),
+        (ROWS, {"conditions": [3]}, "give a table"),
+    ],
+)
+def test_what_cannot_be_audited_is_told_in_one_sentence(go, tmp_path, queries, options, part):
+    with pytest.raises(UsageError) as caught:
+        go(lambda x: x[:, :2], queries, **options)
+
+    assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_dataset_is_made_once_to_try_any_number_of_networks(go, monkeypatch):
+    from fiber_audit._front import parts
+
+    made, make = [], parts._made
+    monkeypatch.setattr(parts, "_made", lambda *given: made.append(1) or make(*given))
+    go({"a": lambda x: x[:, :2], "b": lambda x: x[:, 1:3], "c": "toy-first-two"}, "toy-points")
+
+    assert made == [1]
+
+
+def test_the_prior_that_was_given_is_not_changed(go):
+    prior = GaussianPrior(torch.zeros(4), torch.eye(4))
+    prior.network.extra = nn.Linear(2, 2)
+    prior.network.train()
+    go(First().eval(), prior=prior, out="prior")
+
+    assert prior.network.training
+    assert all(p.requires_grad for p in prior.network.parameters())
+
+
+def test_a_function_that_ends_the_program_is_one_sentence(go):
+    with pytest.raises(UsageError, match="SystemExit"):
+        go(lambda x: sys.exit(0))
