@@ -23,14 +23,16 @@ if TYPE_CHECKING:
 KEY = ("suite", "config_hash", "run_id")
 SQL_TYPES = {NUMBER: "REAL", WHOLE: "INTEGER"}
 SQL = {name: f'"{name}" {SQL_TYPES.get(kind, "TEXT")}' for name, kind in COLUMNS.items()}
-VIEW = """
-    CREATE INDEX IF NOT EXISTS records_by_series ON records (audit, metric, statistic, seen_by);
-    DROP VIEW IF EXISTS history;
+VIEW = (
+    "CREATE INDEX IF NOT EXISTS records_by_series ON records (audit, metric, statistic, seen_by)",
+    "DROP VIEW IF EXISTS history",
+    """
     CREATE VIEW history AS
         SELECT started_at AS time, suite, audit, metric, statistic, seen_by, value, ci_low, ci_high,
                n, unit, better, condition, status, git_sha, run_id
-        FROM records WHERE query IS NULL ORDER BY started_at;
-"""
+        FROM records WHERE query IS NULL ORDER BY started_at
+    """,
+)
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,12 @@ class Sqlite(Exporter):
         if path.exists() and not _ours(path):
             raise DataError(f"{path}: it is no SQLite database; choose another folder.")
         try:
-            with closing(sqlite3.connect(path, timeout=60)) as database:
+            database = sqlite3.connect(path, timeout=60, isolation_level=None)
+            with closing(database), database:  # one transaction, which no other export gets into
+                database.execute("BEGIN IMMEDIATE")
                 _prepare(database)
-                with database:
-                    database.executemany(f"DELETE FROM records WHERE {same}", keys)
-                    database.executemany(f"INSERT INTO records ({names}) VALUES ({marks})", rows)
+                database.executemany(f"DELETE FROM records WHERE {same}", keys)
+                database.executemany(f"INSERT INTO records ({names}) VALUES ({marks})", rows)
         except sqlite3.Error as error:
             raise DataError(f"{path}: {error}; choose another folder, or restore it.") from error
         return [path]
@@ -78,4 +81,5 @@ def _prepare(database: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError("its table records is not one of our exports")
     for name in SQL.keys() - there:
         database.execute(f"ALTER TABLE records ADD COLUMN {SQL[name]}")
-    database.executescript(VIEW)
+    for statement in VIEW:
+        database.execute(statement)

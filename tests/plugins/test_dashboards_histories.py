@@ -95,12 +95,12 @@ def test_a_run_is_known_by_suite_configuration_and_run_id(make_run):
 @pytest.mark.parametrize("history", ["csv-long", "csv-wide", "sqlite"])
 def test_exports_at_one_time_into_one_folder_lose_nothing(history, make_run, tmp_path):
     exporter, table = HISTORIES[history]
-    runs = [make_run(run_id=f"run-{i}") for i in range(3)]
+    runs = [make_run(run_id=f"run-{i}") for i in range(6)]
 
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda run: exporter.export(run.records, run.path, tmp_path / "out"), runs))
 
-    assert set(table(tmp_path / "out")["run_id"]) == {f"run-{i}" for i in range(3)}
+    assert set(table(tmp_path / "out")["run_id"]) == {f"run-{i}" for i in range(6)}
 
 
 def test_a_database_of_the_first_version_gets_the_new_column(make_run, tmp_path):
