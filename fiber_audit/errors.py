@@ -59,6 +59,15 @@ class DivergedError(FiberAuditError, ArithmeticError):
     """A sampler produced numbers that are not finite."""
 
 
+def reason_of(error: BaseException) -> str:
+    """What to tell of an exception: our own sentence, or the name and words of a foreign one.
+
+    >>> reason_of(ValueError("no")), reason_of(WeightsError("a.safetensors: not here."))
+    ('ValueError: no', 'a.safetensors: not here.')
+    """
+    return str(error) if isinstance(error, FiberAuditError) else f"{type(error).__name__}: {error}"
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """End a sentence about an unknown name with the way out.
 

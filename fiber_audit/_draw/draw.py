@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..contracts import Executor
-from ..errors import DiskError, FiberAuditError, PluginError
+from ..errors import DiskError, FiberAuditError, PluginError, reason_of
 from .observed import missing
 from .plan import Audit, Drawn, Piece, references
 from .prepare import Prepared
@@ -109,9 +109,8 @@ def _mapped(
 def _lost(piece: Piece, error: Exception) -> Outcome:
     if isinstance(error, DiskError):  # a disk that fails one piece fails the others
         raise error
-    told = str(error) if isinstance(error, FiberAuditError) else f"{type(error).__name__}: {error}"
     trace = "".join(traceback.format_exception(error))  # with that of the worker
-    return Outcome(piece.drawn.name, 0, "error", told, trace)
+    return Outcome(piece.drawn.name, 0, "error", reason_of(error), trace)
 
 
 def _located(store: Store, pieces: Sequence[Piece]) -> list[Piece]:

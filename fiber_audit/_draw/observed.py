@@ -34,9 +34,21 @@ def key_of(owner: str, part: Part, name: str) -> str:
     return f"{owner}|{part}|{name}"
 
 
-@torch.no_grad()
 def host_arrays(scene: Scene, piece: Piece, draws: DrawnRows) -> Arrays:
     """What the host itself observes: losses, costs, what was lost, and the first pictures."""
+    arrays = _measured(scene, draws) if piece.host else {}
+    if piece.pictures and piece.queries[0] < SHOWN:
+        shown: dict[Part, Any] = {
+            "draws": draws.data,
+            "unguided": scene.unguided,
+            "queries": scene.queries,
+        }
+        arrays |= {key_of(PICTURES, part, "data"): _small(x.cpu()) for part, x in shown.items()}
+    return arrays
+
+
+@torch.no_grad()
+def _measured(scene: Scene, draws: DrawnRows) -> Arrays:
     block = scene.block("draws")
     assert block is not None
     scene.eyes = frozenset({""})
@@ -50,17 +62,7 @@ def host_arrays(scene: Scene, piece: Piece, draws: DrawnRows) -> Arrays:
         **{("draws", f"cost.{name}"): x for name, x in draws.cost.items()},
         **{("draws", f"diagnostic.{name}"): x for name, x in draws.diagnostics.items()},
     }
-    arrays: Arrays = {}
-    if piece.host:
-        arrays = {key_of(HOST, part, name): x.numpy() for (part, name), x in found.items()}
-    if piece.pictures and piece.queries[0] < SHOWN:
-        shown: dict[Part, Any] = {
-            "draws": draws.data,
-            "unguided": scene.unguided,
-            "queries": scene.queries,
-        }
-        arrays |= {key_of(PICTURES, part, "data"): _small(x.cpu()) for part, x in shown.items()}
-    return arrays
+    return {key_of(HOST, part, name): x.numpy() for (part, name), x in found.items()}
 
 
 def _small(data: torch.Tensor) -> NDArray[Any]:

@@ -17,7 +17,15 @@ from .._suite.identity import Identity, digest
 from .._suite.suite import Suite
 from ..check.first_block import extractor_problems
 from ..contracts import Extractor, Prior
-from ..errors import FiberAuditError, PluginError, SuiteError, UnknownName, UsageError, WeightsError
+from ..errors import (
+    FiberAuditError,
+    PluginError,
+    SuiteError,
+    UnknownName,
+    UsageError,
+    WeightsError,
+    reason_of,
+)
 from ..measuring.scene import PARTS
 from ..sampling import place
 from .inputs import Inputs, content_of, loaded, read_inputs
@@ -181,7 +189,7 @@ def _tried(components: Components, x: Tensor) -> dict[str, Why]:
         except WeightsError as error:
             broken[f"priors.{key}"] = ("skipped", str(error))
         except (Exception, SystemExit) as error:  # it costs its audits only
-            broken[f"priors.{key}"] = ("error", f"prior {key!r}: {_told(error)}")
+            broken[f"priors.{key}"] = ("error", f"prior {key!r}: {reason_of(error)}")
     return broken
 
 
@@ -214,13 +222,9 @@ def _why_not(name: str, make: Callable[[], Extractor], x: Tensor) -> Why | None:
     except WeightsError as error:
         return "skipped", str(error)
     except (Exception, SystemExit) as error:  # plugins may raise anything
-        return "error", f"extractor {name!r}: {_told(error)}"
+        return "error", f"extractor {name!r}: {reason_of(error)}"
     told = "; ".join(str(violation) for violation in wrong)
     return ("error", f"extractor {name!r}: {told}") if wrong else None
-
-
-def _told(error: BaseException) -> str:
-    return str(error) if isinstance(error, FiberAuditError) else f"{type(error).__name__}: {error}"
 
 
 def _check_steps(components: Components, planned: list[Audit]) -> None:

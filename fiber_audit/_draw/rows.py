@@ -40,7 +40,7 @@ class DrawnRows:
 
 def drawn_rows(components: Components, store: Store, piece: Piece) -> DrawnRows:
     """All draws of a piece, in its order. What a damaged file held is drawn again."""
-    known = store.load(piece.found, piece.units)
+    known = store.load(store.of(piece.drawn, piece.found), piece.units)
     missing = [i for i, unit in enumerate(piece.units) if unit not in known]
     if missing:
         kept = components.suite.precision(tuple(components.dataset.data_shape))

@@ -69,6 +69,11 @@ class Store:
         """The file of a finished block."""
         return f"{slug(piece.drawn)}-{piece.id[:16]}.npz"
 
+    @staticmethod
+    def of(drawn: Drawn, names: Iterable[str]) -> list[str]:
+        """Those files that may belong to an audit, by their names."""
+        return [name for name in names if name.rpartition("-")[0] == slug(drawn)]
+
     def files(self, kind: Kind, drawn: Drawn) -> list[Path]:
         """The files of an audit, in a fixed order; some may belong to another of a like name."""
         return sorted((self.path / kind).glob(f"{slug(drawn)}-{'[0-9a-f]' * 16}.npz"))

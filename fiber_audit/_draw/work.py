@@ -17,7 +17,7 @@ from torch import Tensor
 from .._suite.catalogue import Loaded
 from .._suite.components import Components
 from .._suite.read import parse
-from ..errors import DiskError, FiberAuditError, UsageError, WeightsError
+from ..errors import DiskError, FiberAuditError, UsageError, WeightsError, reason_of
 from ..measuring.scene import Scene, observe, whole
 from .observed import FEATURES, LOOKED, host_arrays, key_of
 from .plan import Look, Piece, Reference
@@ -71,8 +71,7 @@ class Work:
         except FiberAuditError as error:
             return Outcome(name, 0, "error", str(error))
         except (Exception, SystemExit) as error:  # plugins may raise anything; one cell pays for it
-            message = f"{type(error).__name__}: {error}"
-            return Outcome(name, 0, "error", message, traceback.format_exc())
+            return Outcome(name, 0, "error", reason_of(error), traceback.format_exc())
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.components is not None and any(c.plugin == "here" for c in self._used()):
@@ -91,10 +90,8 @@ class Work:
         return [self.components.component(kind, use) for kind, use in uses]
 
     def _compute(self, piece: Piece) -> Outcome:
-        components, store = (
-            self.components or _components(self.suite_json, self.loaded),
-            Store(self.run),
-        )
+        components = self.components or _components(self.suite_json, self.loaded)
+        store = Store(self.run)
         if isinstance(piece.drawn, Reference):
             drawn_rows(components, store, piece)
             return Outcome(piece.drawn.name, len(piece.units))
@@ -112,11 +109,7 @@ class Work:
                 raise
             except (Exception, SystemExit) as error:  # one metric pays for it
                 named = components.suite.metrics[look.metric].use if look.metric is not None else ""
-                told = (
-                    str(error)
-                    if isinstance(error, FiberAuditError)
-                    else f"{type(error).__name__}: {error}"
-                )
+                told = reason_of(error)
                 blind[look.owner] = ("error", f"{named}: {told}" if named else told)
         store.save("observed", piece, arrays)
         return Outcome(piece.drawn.name, len(piece.units), blind=blind)

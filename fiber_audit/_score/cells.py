@@ -18,7 +18,7 @@ from .._draw.prepare import Prepared
 from .._draw.rows import COSTS
 from ..contracts import Metric, Part, Statistic
 from ..contracts.observations import Observations
-from ..errors import DivergedError, FiberAuditError, PluginError, WeightsError
+from ..errors import DivergedError, PluginError, WeightsError, reason_of
 from ..measuring.layout import laid_out
 from .checked import checked
 from .gallery import Gallery, gallery_of
@@ -169,10 +169,7 @@ def _cell(scene: _Audit, index: int, cost: Mapping[str, float]) -> Cell:
     except WeightsError as error:
         return Cell(audit, index, (), "skipped", str(error), cost)
     except (Exception, SystemExit) as error:  # plugins may raise anything; one cell pays for it
-        told = (
-            str(error) if isinstance(error, FiberAuditError) else f"{type(error).__name__}: {error}"
-        )
-        return Cell(audit, index, (), "error", f"{name}: {told}", cost)
+        return Cell(audit, index, (), "error", f"{name}: {reason_of(error)}", cost)
     return Cell(audit, index, found, cost=cost)
 
 
