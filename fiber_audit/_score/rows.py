@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import sha256
 from typing import Any
 
 import torch
@@ -11,7 +13,7 @@ from .. import __version__
 from .._draw.plan import Audit
 from .._draw.prepare import Prepared
 from .._suite.condition import LOST
-from .._suite.identity import digest
+from .._suite.identity import state_digest
 from ..records import SCHEMA_VERSION
 from .cells import Cell, Scored
 
@@ -95,12 +97,20 @@ def _config(prepared: Prepared, audit: Audit) -> str:
     data = {k: v for k, v in suite.queries.model_dump(mode="json").items() if k != "n"}
     uses = [suite.extractors[audit.extractor], suite.priors[audit.prior]]
     uses.append(suite.samplers[audit.sampler])
-    known = [sorted(use.model_dump(mode="json").items()) for use in uses]
-    return digest(suite.seed, suite.target, sorted(data.items()), *known)[:16]
+    what = [suite.seed, suite.target, data, *(use.model_dump(mode="json") for use in uses)]
+    return sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _weights(prepared: Prepared, audit: Audit) -> str | None:
-    """One digest of all weights behind an audit: the extractor's and the prior's."""
-    parts = prepared.identity.get(audit.name, {})
-    found: Sequence[str] = [v for k, v in sorted(parts.items()) if k.endswith(".weights")]
-    return digest(*found) if found else None
+    """One digest of all weights behind an audit: the extractor's and the prior's, as declared.
+
+    Where a component declares none, its parameters as they are stand in.
+    """
+    if audit.name not in prepared.identity:  # one could not be made: the row says so
+        return None
+    components = prepared.components
+    parts = [
+        made.weights_sha256 or state_digest(made.network)
+        for made in (components.extractor(audit.extractor), components.prior(audit.prior))
+    ]
+    return sha256("".join(parts).encode()).hexdigest() if any(parts) else None

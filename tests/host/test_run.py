@@ -402,3 +402,24 @@ def test_a_prior_of_other_inputs_than_the_queries_is_refused_before_anything_is_
         go(more="[priors.p]\nuse = 'color-mnist-latent'\n")
 
     assert not (tmp_path / "run").exists()
+
+
+def test_hashes_of_a_configuration_are_those_of_the_first_version_so_that_baselines_live_on():
+    """Of the audit shape/latent/ndtm of the shipped suite, as version 1 of the schema wrote them."""
+    from fiber_audit._draw.prepare import prepare
+    from fiber_audit._draw.store import Store
+    from fiber_audit._score.rows import _config, _weights
+    from fiber_audit._suite.catalogue import Catalogue
+
+    catalogue = Catalogue.load()
+    suite = read(
+        "color-mnist", catalogue, ["queries.n=2", "metrics=['fiber_loss_rms']", "conditions=[]"]
+    )
+    prepared = prepare(suite, catalogue, Store(Path("no such run")))
+    audit = prepared.audits[0]
+
+    assert _config(prepared, audit) == "54c4f9c909dbed50"
+    assert (
+        _weights(prepared, audit)
+        == "5871658e02af91a0f99c21d6f78ef76eceec1155908b5f32733385ce39011784"
+    )
