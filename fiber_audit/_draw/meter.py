@@ -1,8 +1,14 @@
-"""Count evaluations, by hooks on the networks: one row through one forward or backward is one."""
+"""Count evaluations: one row through one forward or backward of a network is one.
+
+Denoiser and extractor are counted by hooks on their networks. A decoder may be any part of a prior,
+called any way, so it is `Prior.decode` that is counted, and only where it has something to compute:
+where the prior owns more than its denoiser.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any
@@ -19,6 +25,8 @@ class Cost:
 
     prior_forward: float = 0
     prior_backward: float = 0
+    decode_forward: float = 0
+    decode_backward: float = 0
     extractor_forward: float = 0
     extractor_backward: float = 0
     seconds: float = 0
@@ -33,15 +41,20 @@ class Meter:
 
     def __init__(self, prior: Prior, extractor: Extractor | None) -> None:
         self.cost = Cost()
+        self._prior = prior
         self._parts = {"prior": prior.network}
         if extractor is not None:
             self._parts["extractor"] = extractor.network
         self._handles: list[RemovableHandle] = []
+        self._before: Any = None
 
     def __enter__(self) -> Cost:
         for part, network in self._parts.items():
             hook = self._hook(part)
             self._handles.append(network.register_forward_hook(hook, with_kwargs=True))
+        if any(module is not self._prior.network for module in self._prior.modules.values()):
+            self._before = vars(self._prior).get("decode")
+            vars(self._prior)["decode"] = self._counted(self._prior.decode)
         self._started = time.perf_counter()
         return self.cost
 
@@ -52,19 +65,32 @@ class Meter:
         trace: TracebackType | None,
     ) -> None:
         self.cost.seconds += time.perf_counter() - self._started
+        vars(self._prior).pop("decode", None)
+        if self._before is not None:
+            vars(self._prior)["decode"] = self._before
         for handle in self._handles:
             handle.remove()
 
     def _hook(self, part: str) -> Any:
         def count(_: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-            rows = _rows(args) or _rows(kwargs)
-            self._add(f"{part}_forward", rows)
-            out = _tensor(output)
-            if out is not None and out.requires_grad:
-                hook = out.register_hook(lambda _: self._add(f"{part}_backward", rows))
-                self._handles.append(hook)
+            self._count(part, _rows(args) or _rows(kwargs), output)
 
         return count
+
+    def _counted(self, decode: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        def counted(state: Tensor) -> Tensor:
+            data = decode(state)
+            self._count("decode", len(state), data)
+            return data
+
+        return counted
+
+    def _count(self, part: str, rows: int, output: Any) -> None:
+        self._add(f"{part}_forward", rows)
+        out = _tensor(output)
+        if out is not None and out.requires_grad:
+            hook = out.register_hook(lambda _: self._add(f"{part}_backward", rows))
+            self._handles.append(hook)
 
     def _add(self, name: str, rows: int) -> None:
         setattr(self.cost, name, getattr(self.cost, name) + rows)

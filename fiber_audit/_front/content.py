@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .._suite.identity import digest, state_digest
+from .._suite.identity import digest
+from ..loading import state_digest
 from .source import closed_over, is_standard, source_of
 
 PLAIN = (str, bytes, int, float, complex, bool, type(None), PurePath, torch.dtype, torch.device)

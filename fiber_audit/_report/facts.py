@@ -16,6 +16,8 @@ COSTS = {
     "seconds": "seconds",
     "prior_forward": "prior forward",
     "prior_backward": "prior backward",
+    "decode_forward": "decoder forward",
+    "decode_backward": "decoder backward",
     "extractor_forward": "extractor forward",
     "extractor_backward": "extractor backward",
 }

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 RESULTS = ("records.*", "verdicts.json", "exhibits.json", "report.html", f"{FOLDER}/*.npz")
 """What a run leaves when it is finished."""
-ELSEWHERE = {"conditions", "metrics", "executor", "batch_size", "device"}
+ELSEWHERE = {"conditions", "metrics", "executor", "batch_size", "device", "training"}
 """What a suite says that does not choose its default directory."""
 
 
@@ -75,7 +75,7 @@ def begin(store: Store, prepared: Prepared) -> dict[str, Any]:
         for pattern in RESULTS:
             for old in store.path.glob(pattern):
                 _remove(old)
-        known = environment(prepared.components.catalogue, prepared.plan.suite.name)
+        known = environment(prepared.components)
         store.write("environment.json", json.dumps(known, indent=2, allow_nan=False) + "\n")
     store.write("suite.toml", text)
     store.write("identity.json", identity)

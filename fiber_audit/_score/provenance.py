@@ -6,21 +6,26 @@ import os
 import platform
 import secrets
 import subprocess
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from .. import __version__
-from .._suite.catalogue import Catalogue
+from .._suite.components import Components
+from ..contracts import Dataset, Extractor, Prior
 
 LIBRARIES = ("torch", "torchvision", "diffusers", "torch-fidelity", "numpy", "scipy", "pandas")
 
 
-def environment(catalogue: Catalogue, suite: str) -> dict[str, Any]:
-    """The facts of environment.json for a run of the suite of that name that starts now.
+def environment(components: Components) -> dict[str, Any]:
+    """The facts of environment.json for a run of these components that starts now.
 
     run_id is unlike that of any other run, wherever its directory is.
     """
+    catalogue, suite = components.catalogue, components.suite.name
     sha, dirty = git_state()
     started = datetime.now(UTC)
     return {
@@ -35,9 +40,28 @@ def environment(catalogue: Catalogue, suite: str) -> dict[str, Any]:
             c.plugin: {"distribution": c.distribution, "version": c.version} for c in catalogue
         },
         "broken_plugins": catalogue.broken,
+        "components": _facts(components),
         "git_sha": sha,
         "git_dirty": dirty,
     }
+
+
+def _facts(components: Components) -> dict[str, dict[str, str]]:
+    """Path in the suite -> what the component there tells of itself.
+
+    Those that cannot be made, and those that have nothing to tell, are left out.
+    """
+    suite = components.suite
+    makers: dict[str, Callable[[], Extractor | Prior | Dataset]] = {
+        "queries": lambda: components.dataset,
+        **{f"extractors.{key}": partial(components.extractor, key) for key in suite.extractors},
+        **{f"priors.{key}": partial(components.prior, key) for key in suite.priors},
+    }
+    found = {}
+    for path, make in makers.items():
+        with suppress(Exception, SystemExit):  # why it cannot be made is told in its rows
+            found[path] = {str(k): str(v) for k, v in make().facts.items()}
+    return {path: facts for path, facts in found.items() if facts}
 
 
 def git_state() -> tuple[str, bool | None]:

@@ -13,7 +13,7 @@ from .. import __version__
 from .._draw.plan import Audit
 from .._draw.prepare import Prepared
 from .._suite.condition import LOST
-from .._suite.identity import state_digest
+from ..loading import state_digest
 from ..records import SCHEMA_VERSION
 from .cells import Cell, Scored
 

@@ -62,7 +62,8 @@ class Components:
 
         def make() -> Prior:
             prior = self._new("prior", use, Prior)
-            prior.network.eval().requires_grad_(False)
+            for module in prior.modules.values():
+                module.eval().requires_grad_(False)
             return prior.to(self.suite.device)
 
         return self._once("prior", use, make)
@@ -93,6 +94,29 @@ class Components:
         """What the catalogue knows of a component."""
         return self.catalogue.find(kind, use.use)
 
+    @cached_property
+    def training(self) -> Dataset:
+        """What priors and samplers are fitted to: the suite's training data, or its queries.
+
+        Where a dataset's own default is all that it has, the number of queries is no limit.
+        """
+        use = self.suite.training or self._unlimited(self.suite.queries)
+        return self._once("dataset", use, lambda: self._new("dataset", use, Dataset))
+
+    def _unlimited(self, use: Use) -> Use:
+        defaults = options.defaults_of(self.component("dataset", use).factory)
+        if defaults.get("n", 0) is not None:
+            return use
+        return Use(use=use.use, **{k: v for k, v in use.options.items() if k != "n"})
+
+    def _options(self, factory: Callable[..., object], use: Use) -> dict[str, object]:
+        """Options as the factory wants them; the name of a prior becomes that prior."""
+        chosen = options.validated(factory, use.options)
+        for name in options.priors_of(factory):
+            if name in chosen:
+                chosen[name] = self.prior(chosen[name])
+        return chosen
+
     def _once(self, kind: str, use: Use, make: Callable[[], T]) -> T:
         key = (kind, use)
         if key not in self._made:
@@ -104,7 +128,7 @@ class Components:
         factory = component.factory
         try:
             with redirect_stdout(sys.stderr):  # stdout carries data
-                made = factory(**options.validated(factory, use.options))
+                made = factory(**self._options(factory, use))
         except UsageError as error:
             if not where or str(error).startswith(where):
                 raise

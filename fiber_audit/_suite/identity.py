@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from hashlib import blake2b, sha256
+from hashlib import blake2b
 from pathlib import Path
-
-import torch
-from torch import Tensor, nn
 
 from .. import __version__
 from ..contracts import Extractor, Metric, Part, Prior
+from ..loading import state_digest
 from . import options
 from .component import digest_of
 from .components import Components
@@ -40,18 +38,6 @@ def digest(*parts: object) -> str:
     """
     text = "\x1f".join(str(part) for part in parts)
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
-def state_digest(network: nn.Module) -> str:
-    """Digest of all parameters and buffers as they are now; "" if there are none."""
-    found, empty = sha256(), True
-    for name, value in network.state_dict().items():
-        if isinstance(value, Tensor):
-            empty = False
-            found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-            data = value.detach().cpu().contiguous().flatten()
-            found.update(data.view(torch.uint8).numpy().data)
-    return "" if empty else found.hexdigest()
 
 
 @cache
@@ -88,11 +74,17 @@ class Identity:
             made = self.components.extractor_of(use)
         elif kind == "prior":
             made = self.components.prior_of(use)
-        if made is not None:
+        if isinstance(made, Prior):
+            states = sorted((n, state_digest(m)) for n, m in made.modules.items())
+            found["weights"] = digest(made.weights_sha256, *states)
+        elif made is not None:
             found["weights"] = digest(made.weights_sha256, state_digest(made.network))
         if kind == "dataset":
             kept = {k: v for k, v in use.options.items() if k != "n"}
             found["options"] = options.resolved(component.factory, kept)
+        for option in options.priors_of(component.factory):
+            prior = self.components.suite.priors[use.options[option]]
+            found[f"{option}.weights"] = digest(*self.of("prior", prior).values())
         return found
 
     def of_draws(

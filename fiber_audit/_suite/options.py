@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from ..contracts import Prior
 from ..errors import suggestion
 
 Factory = Callable[..., Any]
@@ -68,6 +69,12 @@ def defaults_of(factory: Factory) -> dict[str, Any]:
     }
 
 
+def priors_of(factory: Factory) -> list[str]:
+    """Options that name a prior of the suite: those whose annotation is `Prior`."""
+    kinds = typing.get_type_hints(_function(factory))
+    return [name for name in _keywords(factory) if kinds.get(name) is Prior]
+
+
 def resolved(factory: Factory, options: Mapping[str, Any]) -> str:
     """All options with their defaults, as strict text: equal text, equal component."""
     every = {**defaults_of(factory), **options}
@@ -77,6 +84,7 @@ def resolved(factory: Factory, options: Mapping[str, Any]) -> str:
 def _validated(factory: Factory, options: Mapping[str, Any]) -> BaseModel:
     """Validate as JSON, where arrays may become tuples though nothing else is converted."""
     kinds = typing.get_type_hints(_function(factory), include_extras=True)
+    kinds = {name: str if kind is Prior else kind for name, kind in kinds.items()}
     fields: dict[str, Any] = {}
     for i, (name, parameter) in enumerate(_keywords(factory).items()):
         needed = parameter.default is inspect.Parameter.empty

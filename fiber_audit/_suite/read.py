@@ -106,7 +106,7 @@ def parse(table: Mapping[str, Any], catalogue: Catalogue) -> Suite:
         told = (_sentence(e, shaped) for e in error.errors() if e["loc"][:1] != ("conditions",))
         problems += dict.fromkeys(told)
     for where, kind, use in _uses(shaped):
-        problems += _problems_of(catalogue, where, kind, use)
+        problems += _problems_of(catalogue, where, kind, use, table.get("priors"))
     problems += _unmatched(shaped)
     metrics = {name for _, kind, use in _uses(shaped) if kind == "metric" and (name := use["use"])}
     offered = {_bare(catalogue, name) for name in metrics}
@@ -142,6 +142,7 @@ def _uses(table: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]
     """(path, kind, table) of every component that is named well enough to be looked up."""
     found = [
         ("queries", "dataset", table.get("queries")),
+        ("training", "dataset", table.get("training")),
         ("executor", "executor", table.get("executor")),
     ]
     for group, kind in GROUPS.items():
@@ -156,7 +157,9 @@ def _uses(table: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]
             yield where, kind, use
 
 
-def _problems_of(catalogue: Catalogue, where: str, kind: str, use: dict[str, Any]) -> list[str]:
+def _problems_of(
+    catalogue: Catalogue, where: str, kind: str, use: dict[str, Any], priors: object
+) -> list[str]:
     named = where if kind == "metric" else f"{where}.use"
     try:
         factory = catalogue.find(kind, use["use"]).factory
@@ -164,7 +167,16 @@ def _problems_of(catalogue: Catalogue, where: str, kind: str, use: dict[str, Any
         return [f"{named} = {use['use']!r}: {unknown}"]
     except FiberAuditError as error:
         return [f"{named} = {use['use']!r}: {error}"]
-    return options.problems_of(factory, {k: v for k, v in use.items() if k != "use"}, where)
+    given = {k: v for k, v in use.items() if k != "use"}
+    if problems := options.problems_of(factory, given, where):
+        return problems
+    known = list(map(str, priors)) if isinstance(priors, dict) else []
+    return [
+        f"{where}.{name} = {given[name]!r}: the suite has no such prior. "
+        f"{suggestion(given[name], known)}"
+        for name in options.priors_of(factory)
+        if name in given and given[name] not in known
+    ]
 
 
 def _bare(catalogue: Catalogue, name: str) -> str:

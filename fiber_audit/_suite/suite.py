@@ -74,6 +74,8 @@ class Suite(BaseModel):
     """Names, or tables with `use` and options."""
     queries: Use
     """The dataset that the queries come from."""
+    training: Use | None = None
+    """The dataset that `fiber-audit fit` fits priors to; by default that of the queries."""
     extractors: dict[Key, Use] = Field(min_length=1)
     priors: dict[Key, Use] = Field(min_length=1)
     samplers: dict[Key, Use] = Field(min_length=1)

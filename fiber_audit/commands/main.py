@@ -20,6 +20,7 @@ from ..errors import FiberAuditError, UsageError, suggestion
 from .check import check
 from .compare import compare
 from .export import export
+from .fit import fit
 from .list import list_
 from .merge import merge
 from .new import new
@@ -39,6 +40,7 @@ app.command("check")(check)
 app.command("compare")(compare)
 app.command("export")(export)
 app.command("merge")(merge)
+app.command("fit")(fit)
 app.command("tune")(tune)
 app.command("new")(new)
 

@@ -5,6 +5,7 @@ them. Heavy libraries are imported when a component is made; this package import
 """
 
 from .drawing import Draws, Extractor, Prediction, Prior, Problem, Sampler
+from .fitting import Fittable, Fitting
 from .options import Count, Factory, Fraction, NonNegative, NonNegativeInt, Offers, Positive
 from .part import Part
 from .running import Dataset, Executor, Exporter
@@ -21,6 +22,8 @@ __all__ = [
     "Exporter",
     "Extractor",
     "Factory",
+    "Fittable",
+    "Fitting",
     "Fraction",
     "Metric",
     "Needs",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     import torch
+    from PIL.Image import Image
     from torch import Tensor, nn
 
     from ..noise import Noise
@@ -38,10 +39,19 @@ class Extractor(ABC):
     """Shape of one input without the batch, or None for any."""
     weights_sha256: str = ""
     """Digest of everything learned; part of the identity of a unit. Empty: nothing is learned."""
+    facts: Mapping[str, str] = {}
+    """What a reader of the report should know of it: name -> a few words, say the preprocessing."""
 
     @abstractmethod
     def features(self, x: Tensor) -> Tensor:
         """Data space (n, ...) -> features (n, d) float32."""
+
+    def features_of_picture(self, picture: Image) -> Tensor | None:
+        """(1, d), by the preprocessing that the network's own library has for a picture.
+
+        None where no library has one. `fiber-audit check` holds `features` against it.
+        """
+        return None
 
     def to(self, device: torch.device | str) -> Extractor:
         """Move the network; returns self."""
@@ -60,7 +70,7 @@ class Prior(ABC):
     """A generative model of the data, whatever its network predicts."""
 
     network: nn.Module
-    """Called exactly once per predict(); evaluations are counted by a hook on it."""
+    """The denoiser: called exactly once per predict(); a hook on it counts evaluations."""
     schedule: Schedule
     state_shape: tuple[int, ...]
     clip: tuple[float, float] | None = None
@@ -68,6 +78,19 @@ class Prior(ABC):
     data_range: tuple[float, float] | None = (0.0, 1.0)
     """Range of data space; finished draws are clamped to it. None for tables."""
     weights_sha256: str = ""
+    facts: Mapping[str, str] = {}
+    """What a reader of the report should know of it: name -> a few words."""
+
+    @property
+    def modules(self) -> Mapping[str, nn.Module]:
+        """Name -> every network that the prior owns: denoiser, decoder, text encoder.
+
+        All are frozen, in eval mode, moved and part of its identity. By default the modules among
+        its attributes.
+        """
+        from torch import nn
+
+        return {name: value for name, value in vars(self).items() if isinstance(value, nn.Module)}
 
     @abstractmethod
     def predict(self, x_t: Tensor, t: Tensor) -> Prediction:
@@ -88,8 +111,9 @@ class Prior(ABC):
     """True where decode(encode(x)) = x to rounding, so that no reconstruction gap exists."""
 
     def to(self, device: torch.device | str) -> Prior:
-        """Move the network; returns self."""
-        self.network.to(device)
+        """Move all its modules; returns self."""
+        for module in self.modules.values():
+            module.to(device)
         return self
 
 

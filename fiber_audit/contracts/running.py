@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -24,6 +24,8 @@ class Dataset(ABC):
     """A distinct id for every item, the same at every call."""
     labels: Tensor | None = None
     """(len,) int64, or None."""
+    facts: Mapping[str, str] = {}
+    """What a reader of the report should know of it: name -> a few words, say files left out."""
 
     def __len__(self) -> int:
         """How many queries there are."""

@@ -41,8 +41,8 @@ def to_csv(records: pd.DataFrame) -> str:
 def read_csv(path: Path) -> pd.DataFrame:
     """The frame of a CSV file; columns that it lacks are empty, those of others are left out.
 
-    Tables of schema version 1 come out as version 2. A file that a spreadsheet or git resaved is
-    fine: a BOM, other line ends, 8.0 for 8. Use `read` for a run, whose digest it checks.
+    Tables of earlier schemas come out as the present one. A file that a spreadsheet or git resaved
+    is fine: a BOM, other line ends, 8.0 for 8. Use `read` for a run, whose digest it checks.
 
     Raises:
         DataError: the file is missing, cut or damaged, is no table of records, or is too new.
@@ -92,10 +92,10 @@ def _current(table: pd.DataFrame, unseen: bool, path: Path) -> pd.DataFrame:
             f"{path}: schema_version {newest}: a newer fiber-audit wrote it, and this one reads "
             f"up to {SCHEMA_VERSION}; update it."
         )
-    old = version < SCHEMA_VERSION
-    if old.any():
-        table.loc[old] = upgraded(table[old])
-        table.loc[old, "schema_version"] = SCHEMA_VERSION
+    first = version < 2
+    if first.any():
+        table.loc[first] = upgraded(table[first])
+    table.loc[version < SCHEMA_VERSION, "schema_version"] = SCHEMA_VERSION
     return table
 
 

@@ -17,7 +17,7 @@ VIEWS = {
 
 
 def upgraded(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of version 1 -> as version 2 would have written them.
+    """Rows of version 1 -> as later versions would have written them.
 
     ``measured_by:X`` and its like, ``mean_in_X`` and metrics called ``NAME:X`` are seen by X. The
     run_id was the name of a folder; with the start of the run it is unique.

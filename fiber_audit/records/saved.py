@@ -2,7 +2,7 @@
 
 records.csv       the table
 records.parquet   the same, typed
-records.json      {"schema_version": 2, "rows": ..., "sha256": ... of records.csv}
+records.json      {"schema_version": 3, "rows": ..., "sha256": ... of records.csv}
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from .text import printable
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 Kind = Literal["string", "Float64", "Int64"]
 TEXT: Final = "string"
@@ -48,6 +48,8 @@ COLUMNS: dict[str, Kind] = {
     "seconds": NUMBER,
     "prior_forward": NUMBER,
     "prior_backward": NUMBER,
+    "decode_forward": NUMBER,
+    "decode_backward": NUMBER,
     "extractor_forward": NUMBER,
     "extractor_backward": NUMBER,
     "plugin": TEXT,

@@ -46,7 +46,7 @@ ROWS = st.lists(
     st.fixed_dictionaries({}, optional={c: st.none() | KINDS[k] for c, k in COLUMNS.items()}),
     min_size=1,
     max_size=4,
-).map(lambda rows: [row | {"schema_version": 2} for row in rows])
+).map(lambda rows: [row | {"schema_version": 3} for row in rows])
 quick = settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 
@@ -70,7 +70,7 @@ def test_what_is_written_is_what_is_read_whatever_a_cell_holds(tmp_path_factory,
 
 def test_every_odd_text_survives_in_every_column_of_text(tmp_path):
     texts = [c for c, kind in COLUMNS.items() if kind == TEXT]
-    records = frame([dict.fromkeys(texts, text) | {"schema_version": 2} for text in ODD])
+    records = frame([dict.fromkeys(texts, text) | {"schema_version": 3} for text in ODD])
 
     found = read_csv(saved(tmp_path, records))
 
@@ -187,7 +187,7 @@ def test_a_run_leaves_its_row_count_and_digest_beside_the_table(run):
     known = json.loads((run / "records.json").read_text())
 
     assert known["rows"] == 4
-    assert known["schema_version"] == 2
+    assert known["schema_version"] == 3
     assert {p.name for p in run.iterdir()} == {"records.csv", "records.parquet", "records.json"}
 
 
@@ -356,7 +356,7 @@ OLD = [
 ]
 
 
-def test_a_table_of_the_first_schema_reads_as_the_second(tmp_path):
+def test_a_table_of_the_first_schema_reads_as_the_present_one(tmp_path):
     common = {"schema_version": 1, "run_id": "run", "started_at": "2026-01-02T03:04:05Z"}
     rows = [ROW | common | {"metric": m, "statistic": s} for m, s, *_ in OLD]
     path = saved(tmp_path, frame(rows).drop(columns="seen_by").assign(seen_by=pd.NA))
@@ -369,7 +369,7 @@ def test_a_table_of_the_first_schema_reads_as_the_second(tmp_path):
     table = found[["metric", "statistic", "seen_by"]].astype(object)
     seen = [tuple(row) for row in table.where(table.notna(), None).itertuples(index=False)]
     assert seen == [row[2:] for row in OLD]
-    assert set(found["schema_version"]) == {2}
+    assert set(found["schema_version"]) == {3}
     assert set(found["run_id"]) == {"run 2026-01-02T03:04:05Z"}
     assert {c: str(t) for c, t in found.dtypes.items()} == COLUMNS
 

@@ -13,12 +13,15 @@ ROOT = Path(__file__).parents[2]
 HOST = ROOT / "fiber_audit"
 PLUGINS = ROOT / "plugins"
 PACKAGES = [HOST, *(path for path in sorted(PLUGINS.iterdir()) if (path / "__init__.py").exists())]
-KITS = {"fiber_audit", *(f"fiber_audit.{n}" for n in ("contracts", "sampling", "measuring"))}
+KITS = {
+    "fiber_audit",
+    *(f"fiber_audit.{n}" for n in ("contracts", "loading", "sampling", "measuring")),
+}
 EXPORTERS = {"fiber_audit.records"}
 """The kit of exporter authors: the table that their contract hands them."""
 
 ORDER = [
-    *("errors", "hookspecs", "", "files", "schedule", "noise", "contracts", "sampling"),
+    *("errors", "hookspecs", "", "files", "schedule", "noise", "contracts", "loading", "sampling"),
     *("measuring", "records", "check", "testing", "scaffold", "_suite", "_draw", "_score"),
     *("_judge", "_report", "_run", "tune", "commands", "_front", "pytest_plugin"),
 ]

@@ -67,7 +67,7 @@ def make_run(tmp_path):
         run_id = run_id or f"{suite}-{started_at[:10]}"
         path = tmp_path / f"{suite}-{config}-{run_id}"
         common = {"run_id": run_id, "started_at": started_at, "suite": suite}
-        common |= {"schema_version": 2, "git_sha": git_sha, "seed": 0, "git_dirty": 0}
+        common |= {"schema_version": 3, "git_sha": git_sha, "seed": 0, "git_dirty": 0}
         common |= {"config_hash": config}
         records = frame(row for audit in AUDITS for row in rows(audit, scale, common))
         conditions = [

@@ -1,0 +1,193 @@
+"""Priors that are fitted, that own several networks, and that queries are drawn from."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from fiber_audit._draw.meter import Meter
+from fiber_audit._run import Options, forecast, run
+from fiber_audit._suite.catalogue import Catalogue
+from fiber_audit._suite.components import Components
+from fiber_audit._suite.identity import Identity
+from fiber_audit._suite.read import read
+from fiber_audit.errors import SuiteError
+
+WORLD = str(Path(__file__).with_name("fitted_world.py"))
+SUITE = """
+name = "fitted"
+draws = 2
+metrics = ["fiber_loss_rms"]
+[queries]
+use = "points"
+n = 3
+[extractors.first]
+[priors.mine]
+use = "mean"
+path = "mine"
+[samplers.unconditional]
+"""
+DRAWN = '[queries]\nuse = "drawn"\nprior = "mine"'
+
+
+@pytest.fixture
+def suite(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def write(text=SUITE):
+        Path("suite.toml").write_text(text)
+        return "suite.toml"
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def catalogue():
+    return Catalogue.load(extra=[WORLD])
+
+
+def fitted_mean():
+    return torch.load("mine/mean.pt", weights_only=True)
+
+
+def test_what_has_to_be_fitted_is_skipped_with_the_command_until_it_is(command, suite):
+    path = suite()
+    before = command("run", path, "--out", "before", "--plugin", WORLD, toy=False)
+    fitted = command("fit", path, "--plugin", WORLD, toy=False)
+    after = command("run", path, "--plugin", WORLD, toy=False)
+
+    assert before.returncode == 5
+    table = Path("before/records.csv").read_text()
+    assert "nothing is fitted there; run fiber-audit fit SUITE." in table
+    assert fitted.returncode == 0, fitted.stderr
+    assert fitted.stdout == ""
+    assert after.returncode == 0, after.stderr
+
+
+def test_a_prior_is_fitted_to_all_queries_or_to_the_training_data(command, suite):
+    command("fit", suite(), "--plugin", WORLD, toy=False)
+    of_queries = fitted_mean()
+    text = SUITE + "[training]\nuse = 'points'\nn = 20\nshift = -7.0\n"
+    done = command("fit", suite(text), "--plugin", WORLD, toy=False)
+
+    assert torch.allclose(of_queries, torch.full((4,), 3.0), atol=0.5)
+    assert torch.allclose(fitted_mean(), torch.full((4,), -7.0), atol=0.8)
+    assert "mine: fitting to 20 items of (4,)" in done.stderr
+    assert "20 points, gain 1, seed 0" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "arguments", "sentence"),
+    [
+        (["priors.mine.gain=-1.0"], [], "mine: it could not be fitted (ZeroDivisionError: no lu"),
+        ([], ["yours"], "NAME = 'yours': nothing of that name is fitted. Known: mine."),
+        (["training.use=nope"], [], "training.use = 'nope': no such dataset."),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_fitted_is_one_sentence(command, suite, settings, arguments, sentence):
+    sets = [word for each in settings for word in ("--set", each)]
+    done = command("fit", suite(), *arguments, *sets, "--plugin", WORLD, toy=False)
+
+    assert done.returncode in (3, 4)
+    assert sentence in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 2
+    assert not Path("mine").exists()
+
+
+def test_a_suite_without_anything_to_fit_says_so(command, toy_suite):
+    done = command("fit", str(toy_suite()))
+
+    assert done.returncode == 4
+    assert "nothing in it has to be fitted" in done.stderr
+
+
+def components(catalogue, path):
+    return Components(read(path, catalogue), catalogue)
+
+
+def test_every_network_of_a_prior_is_frozen_and_part_of_its_identity(command, suite, catalogue):
+    path = suite()
+    command("fit", path, "--plugin", WORLD, toy=False)
+    made = components(catalogue, path)
+    prior = made.prior("mine")
+
+    assert set(prior.modules) == {"network", "decoder"}
+    assert not any(p.requires_grad for p in prior.decoder.parameters())
+    assert not prior.decoder.training
+
+    use = made.suite.priors["mine"]
+    before = Identity(made).of("prior", use)
+    with torch.no_grad():
+        prior.decoder.weight.mul_(1.5)
+
+    assert Identity(made).of("prior", use)["weights"] != before["weights"]
+
+
+def test_the_decoder_of_a_prior_is_counted_and_left_as_it_was(command, suite, catalogue):
+    path = suite()
+    command("fit", path, "--plugin", WORLD, toy=False)
+    prior = components(catalogue, path).prior("mine")
+    x = torch.zeros(5, 4, requires_grad=True)
+    with Meter(prior, None) as cost:
+        prior.decode(x).sum().backward()
+        prior.decode(x.detach())
+
+    assert (cost.decode_forward, cost.decode_backward) == (10, 5)
+    assert "decode" not in vars(prior)
+
+
+def test_queries_may_be_drawn_from_a_prior_of_the_suite_and_change_with_it(
+    command, suite, catalogue
+):
+    command("fit", suite(), "--plugin", WORLD, toy=False)
+    path = suite(SUITE.replace('[queries]\nuse = "points"', DRAWN))
+    resolved = read(path, catalogue)
+    done = run(resolved, catalogue, Options(Path("run")))
+    again = forecast(resolved, catalogue, Options(Path("run")))
+    torch.save(fitted_mean() + 1, "mine/mean.pt")
+    moved = forecast(resolved, catalogue, Options(Path("run")))
+
+    assert not done.failed
+    assert [each.to_draw for each in again] == [0, 0]
+    assert [each.to_draw for each in moved] == [6, 6]
+
+
+def test_queries_from_a_prior_that_the_suite_lacks_are_a_mistake_of_the_suite(suite, catalogue):
+    path = suite(SUITE.replace('[queries]\nuse = "points"', DRAWN.replace("mine", "yours")))
+
+    with pytest.raises(SuiteError, match=r"queries.prior = 'yours': the suite has no such prior"):
+        read(path, catalogue)
+
+
+def test_what_components_tell_of_themselves_is_kept_and_on_the_page(command, suite, catalogue):
+    path = suite()
+    command("fit", path, "--plugin", WORLD, toy=False)
+    run(read(path, catalogue), catalogue, Options(Path("run")))
+    known = json.loads(Path("run/environment.json").read_text())["components"]
+
+    assert known == {"queries": {"left out": "one point"}, "priors.mine": {"gain": "1"}}
+    assert "left out one point" in Path("run/report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["prior", "toy*"], ["toy-gaussian"]),
+        (["toy/*", "--json"], ["toy-first-two", "toy-needs-weights", "toy-gaussian"]),
+    ],
+)
+def test_a_pattern_lists_the_names_that_match(command, arguments, names):
+    done = command("list", *arguments)
+
+    assert done.returncode == 0
+    for name in names:
+        assert name in done.stdout
+    assert "ndtm" not in done.stdout
+
+
+def test_a_pattern_that_matches_nothing_is_a_mistake(command):
+    done = command("list", "prior", "nothing-*")
+
+    assert done.returncode == 4
+    assert "pattern 'nothing-*': no such name." in done.stderr
