@@ -270,7 +270,7 @@ WRONG = {
     "an open quote": (f'{HEAD}a,"m,mean,1,1,2\n'.encode(), "ends inside a quoted cell"),
     "a quote inside": (f'{HEAD}a,m"m",mean,1,1,2\n'.encode(), "a quote inside a cell"),
     "two columns of one name": (f"n,{HEAD}".encode(), "2 columns n"),
-    "a newer schema": (f"{HEAD}a,m,mean,1,1,3\n".encode(), "newer fiber-audit"),
+    "a newer schema": (f"{HEAD}a,m,mean,1,1,4\n".encode(), "newer fiber-audit"),
 }  # fmt: skip
 
 
