@@ -1,4 +1,4 @@
-"""The `local` executor: pieces of work in this process, or in worker processes of its own."""
+"""Executors of one machine: this process, worker processes of its own, or one for each GPU."""
 
 from __future__ import annotations
 
@@ -8,5 +8,8 @@ from fiber_audit.contracts import Offers
 
 @hookimpl
 def fiber_audit_executors() -> Offers:
-    """Offer `local`."""
-    return {"local": "fiber_audit_local.local:LocalExecutor"}
+    """Offer `local` and `gpus`."""
+    return {
+        "local": "fiber_audit_local.local:LocalExecutor",
+        "gpus": "fiber_audit_local.gpus:GpusExecutor",
+    }

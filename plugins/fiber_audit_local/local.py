@@ -34,7 +34,9 @@ class LocalExecutor(Executor):
         timeout: NonNegative | None = None,
         retries: NonNegativeInt = 2,
     ) -> None:
-        self.workers, self.threads = workers, threads
+        self.places: list[dict[str, str]] = [{} for _ in range(workers)]
+        """The environment variables of each worker."""
+        self.threads = threads
         self.timeout, self.retries = timeout or None, retries
         self._kept = False
         self._pools: list[Pool] = []
@@ -48,7 +50,7 @@ class LocalExecutor(Executor):
             UsageError: work or a piece cannot be sent to another process.
             WorkerError: workers cannot be started. What goes wrong later is yielded.
         """
-        if self.timeout is None and (self.workers == 1 or len(pieces) == 1):
+        if self.here(len(pieces)):
             yield from self._here(work, pieces)
             return
         pool = self._pool()
@@ -57,6 +59,10 @@ class LocalExecutor(Executor):
         finally:
             if not self._kept:
                 pool.end()
+
+    def here(self, pieces: int) -> bool:
+        """Whether this process itself computes so many pieces."""
+        return self.timeout is None and (len(self.places) == 1 or pieces == 1)
 
     def __enter__(self) -> Self:
         self._kept = True
@@ -80,7 +86,7 @@ class LocalExecutor(Executor):
         for pool in self._pools:
             if not pool.busy:
                 return pool
-        self._pools.append(Pool(self.workers, self.threads, self.timeout, self.retries))
+        self._pools.append(Pool(self.places, self.threads, self.timeout, self.retries))
         return self._pools[-1]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -25,10 +25,20 @@ class WorkerError(FiberAuditError):
 
 
 class Pool:
-    """At most `size` workers, started when there is something to do, each with one piece."""
+    """A worker for each place, started when there is something to do, each with one piece.
 
-    def __init__(self, size: int, threads: int, timeout: float | None, retries: int) -> None:
-        self.size, self.threads, self.timeout, self.retries = size, threads, timeout, retries
+    places: the environment variables of each worker, besides those of this process.
+    """
+
+    def __init__(
+        self,
+        places: Sequence[Mapping[str, str]],
+        threads: int,
+        timeout: float | None,
+        retries: int,
+    ) -> None:
+        self.size, self._places = len(places), places
+        self.threads, self.timeout, self.retries = threads, timeout, retries
         self.busy = self.ended = False
         self._workers: list[Worker] = []
         self._stillborn = 0
@@ -82,7 +92,8 @@ class Pool:
         wanted = min(self.size, len(queue) + self._computing())
         try:
             while len(self._workers) < wanted:
-                self._workers.append(Worker(self.threads))  # known before it runs: it will end
+                new = Worker(self.threads, self._free())
+                self._workers.append(new)  # known before it runs: it will end
                 self._workers[-1].start()
         except OSError as error:
             self._workers = [worker for worker in self._workers if worker.started]
@@ -90,6 +101,11 @@ class Pool:
         for worker in self._workers:
             if queue and worker.ready and worker.task is None:
                 worker.give(queue.popleft(), work, self.timeout)
+
+    def _free(self) -> Mapping[str, str]:
+        """A place that no worker has."""
+        taken = [id(worker.environment) for worker in self._workers]
+        return next(place for place in self._places if id(place) not in taken)
 
     def _wait(self) -> None:
         """Sleep until a worker says something, dies, or has no time left."""

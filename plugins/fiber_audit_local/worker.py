@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context, resource_tracker
@@ -37,7 +37,8 @@ class Task:
 class Worker:
     """A process that is starting (not ready), idle (no task) or computing its task."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, environment: Mapping[str, str]) -> None:
+        self.environment = environment
         self.ready = False
         self.task: Task | None = None
         self.deadline = float("inf")  # of the task, by time.monotonic()
@@ -55,7 +56,7 @@ class Worker:
 
     def start(self) -> None:
         """Start the process; hear() will tell when it is ready."""
-        with _born_with(self._threads):
+        with _born_with(self._threads, self.environment):
             self.process.start()
         self._theirs.close()  # so that its death is the end of the pipe
 
@@ -139,12 +140,12 @@ def unsendable(reason: str) -> UsageError:
 
 
 @contextmanager
-def _born_with(threads: int) -> Iterator[None]:
-    """A process that is started now has this many threads, and Ctrl-C cannot reach it."""
+def _born_with(threads: int, environment: Mapping[str, str]) -> Iterator[None]:
+    """A process that is started now has these threads and variables; Ctrl-C cannot reach it."""
     if sys.platform != "win32":
         resource_tracker.ensure_running()  # starting it would open the mask again
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    wanted = dict.fromkeys(_THREADS, str(threads)) | _EXACTLY
+    wanted = {**dict.fromkeys(_THREADS, str(threads)), **_EXACTLY, **environment}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:
