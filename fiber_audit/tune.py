@@ -136,7 +136,7 @@ def tune(
     fidelity, consistency = (_metric(components, axis) for axis in ("fidelity", "consistency"))
     _make_what_is_shared(components)
     trials: list[Trial] = []
-    draws = int(suite.queries.options.get("n", 1)) * suite.draws
+    draws = len(components.dataset) * suite.draws
     out = options.out or Path("runs") / f"tune-{sampler}"
     while budget.allows_another(trials, draws):
         value = values(*bounds, trials, goal)

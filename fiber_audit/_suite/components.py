@@ -98,14 +98,15 @@ class Components:
     def training(self) -> Dataset:
         """What priors and samplers are fitted to: the suite's training data, or its queries.
 
-        Where a dataset's own default is all that it has, the number of queries is no limit.
+        Where a dataset's own default is no number but all that it has, the number of queries is no
+        limit.
         """
         use = self.suite.training or self._unlimited(self.suite.queries)
         return self._once("dataset", use, lambda: self._new("dataset", use, Dataset))
 
     def _unlimited(self, use: Use) -> Use:
         defaults = options.defaults_of(self.component("dataset", use).factory)
-        if defaults.get("n", 0) is not None:
+        if isinstance(defaults.get("n", 0), int):
             return use
         return Use(use=use.use, **{k: v for k, v in use.options.items() if k != "n"})
 

@@ -107,7 +107,7 @@ class Prior(ABC):
     def encode(self, x: Tensor) -> Tensor:
         """Data space -> state; decode(encode(x)) is the reconstruction of x."""
 
-    lossless: ClassVar[bool] = False
+    lossless: bool = False
     """True where decode(encode(x)) = x to rounding, so that no reconstruction gap exists."""
 
     def to(self, device: torch.device | str) -> Prior:
