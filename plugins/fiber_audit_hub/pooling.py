@@ -33,7 +33,7 @@ class Pooling:
         """Pool; vectors stay as they are.
 
         Raises:
-            UsageError: the layer returned no vectors, tokens or maps, or too many numbers to flatten.
+            UsageError: the layer returned no vectors, tokens or maps, or too much to flatten.
         """
         if found.ndim == 2:
             return found

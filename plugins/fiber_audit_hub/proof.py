@@ -8,7 +8,7 @@ then is, is what the rounding costs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -24,18 +24,18 @@ from .photograph import photograph
 
 Path = Callable[[Tensor], Tensor]
 PIXELS = 3e-3
-"""Of the contrast of what the network sees. PIL's fixed-point ties cost up to 1.3e-3; a crop that
-is off by one, a missing filter or another mean cost 1e-2 and more."""
-SIZES = ((301, 203), (1003, 677))
-"""The second is there to be shrunk: a resize without a filter shows nowhere else."""
+"""Of the contrast of what the network sees. PIL's fixed-point ties cost up to 1.2e-3; a crop that
+is off by one, a missing filter, a missing clamp or another mean cost 1e-2 and more."""
+SIZES = ((1003, 677), (301, 203))
+"""The first is there to be shrunk: a resize without a filter shows nowhere else."""
 
 
 @dataclass(frozen=True)
 class Gap:
     """How far the tensor path is from the library's, relative to what the library gives.
 
-    pixels: of what the network sees, the worst of two pictures; features: of one. Both with the
-    rounding of the library. unrounded: features without it, as an audit computes them.
+    pixels: of what the network sees, the worst of two pictures; features: of the odd-sized one.
+    Both with the rounding of the library. unrounded: features without it, as an audit has them.
     """
 
     pixels: float
@@ -54,71 +54,74 @@ def gap_between(
     tensor_path: Path, library_path: Callable[[Image], Tensor], features: Path
 ) -> tuple[Gap, Tensor, Tensor]:
     """Compare two paths on two pictures; also the library's pixels and their features (1, d)."""
-    worst, best = 0.0, ""
-    for size in reversed(SIZES):  # the odd one last: its features are compared
-        picture = photograph(*size)
-        library = library_path(picture)
-        found = {how: _run(tensor_path, unit_tensor(picture), mode()) for how, mode in WAYS.items()}
-        gaps = {how: _of_pixels(pixels, library) for how, pixels in found.items()}
-        best = min(gaps, key=lambda how: gaps[how])
-        worst = max(worst, gaps[best])
+    pixels = 0.0
     with torch.no_grad():
+        for size in SIZES:
+            picture = photograph(*size)
+            x, library = _unit(picture), library_path(picture)
+            plain, clamped, *rounded = (_within(way, tensor_path, x) for way in _ways())
+            best = min((plain, *rounded), key=lambda found: contrasted(found, library))
+            pixels = max(pixels, contrasted(best, library), contrasted(plain, clamped))
         wanted = features(library)
-        gap, unrounded = (relative(features(found[how]), wanted) for how in (best, "no"))
-    return Gap(worst, gap, unrounded), library, wanted
-
-
-def unit_tensor(picture: Image) -> Tensor:
-    """An RGB picture as data space has it: (1, 3, h, w) float32 in [0, 1]."""
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255
+        by_features = (relative(features(found), wanted) for found in (best, plain))
+        return Gap(pixels, *by_features), library, wanted
 
 
 def relative(found: Tensor, wanted: Tensor) -> float:
     """RMS difference over the RMS of what is wanted."""
     scale = wanted.double().norm().clamp(min=torch.finfo(torch.float32).tiny)
-    return float((found.double() - wanted.double()).norm() / scale)
+    return float(((found.double() - wanted.double()).norm() / scale).detach())
 
 
-def _of_pixels(found: Tensor, wanted: Tensor) -> float:
+def contrasted(found: Tensor, wanted: Tensor) -> float:
+    """RMS difference over the standard deviation of what is wanted; infinite for other shapes."""
     if found.shape != wanted.shape:
         return float("inf")
-    contrast = (wanted - wanted.mean()).double().norm()
-    return float((found - wanted).double().norm() / contrast)
+    return float((found - wanted).double().norm() / (wanted - wanted.mean()).double().norm())
 
 
-def _run(path: Path, x: Tensor, mode: AbstractContextManager[object]) -> Tensor:
-    with torch.no_grad(), mode:
+def blank() -> Tensor:
+    """An image of the odd size, to try a network with: (1, 3, h, w)."""
+    return torch.zeros(1, 3, *reversed(SIZES[-1]))
+
+
+def _unit(picture: Image) -> Tensor:
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255
+
+
+def _within(way: AbstractContextManager[object], path: Path, x: Tensor) -> Tensor:
+    with way:
         return path(x)
 
 
-class _Rounded(TorchFunctionMode):
-    """Every resize within it rounds to 256 levels, once or like PIL after each side."""
+def _ways() -> tuple[AbstractContextManager[object], ...]:
+    """As it is, clamped after a resize (which must change nothing), rounded once, and like PIL."""
+    return nullcontext(), _Resized(_clamped), _Resized(_rounded), _Resized(_rounded, by_sides=True)
 
-    def __init__(self, like_pil: bool) -> None:
+
+def _clamped(x: Tensor) -> Tensor:
+    return x.clamp(0, 1)
+
+
+def _rounded(x: Tensor) -> Tensor:
+    return (x.clamp(0, 1) * 255 + 0.5).floor() / 255  # half goes up, as in PIL
+
+
+class _Resized(TorchFunctionMode):
+    """Within it something follows every resize; by sides: the width first, then the height."""
+
+    def __init__(self, after: Path, by_sides: bool = False) -> None:
         super().__init__()
-        self.like_pil = like_pil
+        self.after, self.by_sides = after, by_sides
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        kwargs = dict(kwargs or {})
-        if func is not F.interpolate:
-            return func(*args, **kwargs)
-        named = {**dict(zip(("input", "size"), args, strict=False)), **kwargs}
-        x, size = named.pop("input"), named.pop("size", None)
-        if size is None or isinstance(size, int):
-            return func(*args, **kwargs)
-        if self.like_pil:
-            x = _eight_bit(func(x, size=[x.shape[-2], size[1]], **named))
-        return _eight_bit(func(x, size=list(size), **named))
-
-
-def _eight_bit(x: Tensor) -> Tensor:
-    return (x.clamp(0, 1) * 255).round() / 255
-
-
-WAYS: Mapping[str, Callable[[], AbstractContextManager[object]]] = {
-    "no": nullcontext,
-    "once": lambda: _Rounded(like_pil=False),
-    "like PIL": lambda: _Rounded(like_pil=True),
-}
+        named = {**dict(zip(("input", "size"), args, strict=False)), **(kwargs or {})}
+        if func is not F.interpolate or not isinstance(named.get("size"), tuple | list):
+            return func(*args, **(kwargs or {}))
+        height, width = named["size"]
+        if self.by_sides:
+            rows = named["input"].shape[-2]
+            named["input"] = self.after(func(**{**named, "size": (rows, width)}))
+        return self.after(func(**{**named, "size": (height, width)}))
