@@ -111,6 +111,7 @@ class Work:
                 named = components.suite.metrics[look.metric].use if look.metric is not None else ""
                 told = reason_of(error)
                 blind[look.owner] = ("error", f"{named}: {told}" if named else told)
+        scene.forget()
         store.save("observed", piece, arrays)
         return Outcome(piece.drawn.name, len(piece.units), blind=blind)
 

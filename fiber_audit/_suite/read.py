@@ -38,7 +38,7 @@ def locate(suite: str | None) -> tuple[str, str]:
         exists, is_folder = path.exists(), path.is_dir()
     except (OSError, ValueError) as error:  # a name too long, or with a zero byte
         raise DataError(f"suite {name[:80]!r}: not a file name ({error}).") from error
-    if not name or (not name.endswith(".toml") and not exists):
+    if not name or (not name.endswith(".toml") and (not exists or name in shipped())):
         if name not in shipped():
             raise DataError(f"suite {name!r}: no such file or shipped suite. "
                             f"{suggestion(name, shipped())}")  # fmt: skip

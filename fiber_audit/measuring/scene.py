@@ -83,6 +83,10 @@ class Scene:
             self._blocks[part] = self._made(part)
         return self._blocks[part]
 
+    def forget(self) -> None:
+        """Let go of the blocks: they hold the scene, and pixels should not wait for a collector."""
+        self._blocks.clear()
+
     @cached_property
     def _blocks(self) -> dict[Part, Block | None]:
         return {}

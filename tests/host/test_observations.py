@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -319,3 +321,16 @@ def test_the_null_of_2000_queries_with_2048_features_needs_little_memory():
     tracemalloc.stop()
 
     assert few < 120e6  # bounded by what is held at once, however many partners there are
+
+
+def test_a_scene_that_forgot_its_blocks_is_gone_without_a_collector():
+    found = scene()
+    observe(Seen(), found, "seen")
+    pixels = weakref.ref(found.block("jittered").data)
+    found.forget()
+    gc.disable()
+    try:
+        del found
+        assert pixels() is None
+    finally:
+        gc.enable()
