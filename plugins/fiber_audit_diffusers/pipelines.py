@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ def load(
     more |= {name: None for name in IDLE if name in index}
     if "requires_safety_checker" in index:
         more["requires_safety_checker"] = False
-    with hub(model, download):
+    with hub(model, download), _no_bar():
         pipeline = diffusers.DiffusionPipeline.from_pretrained(
             model, revision=revision or None, **_typed(types), **more
         )
@@ -114,6 +115,20 @@ def load(
         if part is not None and part.dtype != wanted:
             part.to(wanted)  # some loaders keep the checkpoint's type
     return Parts(model, pipeline.components, pipeline)
+
+
+@contextmanager
+def _no_bar() -> Iterator[None]:
+    """Without the bar that diffusers shows for every pipeline that is read from disk."""
+    from diffusers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _bare(folder: Path) -> tuple[Path, Path]:
