@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from torch import Tensor
+
 from ..contracts import Dataset, Exporter, Extractor, Metric, Prior, Sampler
-from ..errors import UnknownName, suggestion
+from ..errors import UnknownName, WeightsError, suggestion
 from .dataset import check_dataset
 from .exporter import check_exporter
 from .extractor import check_extractor
@@ -25,6 +27,7 @@ __all__ = [
     "check_dataset",
     "check_exporter",
     "check_extractor",
+    "check_made",
     "check_metric",
     "check_prior",
     "check_sampler",
@@ -49,12 +52,17 @@ CONTRACTS: dict[str, type] = {
 }
 
 
+WEIGHTS = "weights"
+"""The name of what is no broken promise: weights, or the library for them, are not here."""
+
+
 def check_component(
     kind: str, factory: Callable[..., Any], options: Mapping[str, Any] | None = None
 ) -> list[Violation]:
     """Make a component, with its default options and these, and check it.
 
-    A factory that raises is a violation called "make"; so is one that makes something else.
+    A factory that raises is a violation called "make", or "weights" where they are missing; so is
+    one that makes something else.
 
     Raises:
         UnknownName: there is no check for this kind.
@@ -65,6 +73,8 @@ def check_component(
     chosen = dict(options or {})
     try:
         made = factory(**chosen)
+    except WeightsError as error:
+        return [Violation(WEIGHTS, str(error))]
     except FAULTS as error:  # plugins may raise anything; it is what we look for
         return [Violation("make", f"the factory raised {told(error)}")]
     if not isinstance(made, contract):
@@ -73,6 +83,18 @@ def check_component(
             f"fiber_audit.contracts.{contract.__name__}."
         )
         return [Violation("make", message)]
+    return check_made(kind, made, again=lambda: factory(**chosen))
+
+
+def check_made(
+    kind: str, made: Any, data: Tensor | None = None, again: Callable[[], Any] | None = None
+) -> list[Violation]:
+    """Check a component of a kind that has a check.
+
+    data: some real queries, for extractors and priors. again: makes the same component anew.
+    """
     if isinstance(made, Extractor):
-        return check_extractor(made, again=lambda: factory(**chosen))
+        return check_extractor(made, data, again)
+    if isinstance(made, Prior):
+        return check_prior(made, data)
     return CHECKS[kind](made)

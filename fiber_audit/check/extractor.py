@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ..contracts import Extractor
 from . import first_block, network
 from .calls import Calls
+from .preprocessing import preprocessing_problem
 from .violation import Checks, Violation, told, violations
 
 ANY_SHAPE = (3, 64, 64)
@@ -35,7 +36,7 @@ def check_extractor(
 ) -> list[Violation]:
     """What is wrong with an extractor; an empty list where nothing is. Nothing in it is changed.
 
-    example: at least two inputs (n, ...) float32 in data space; by default uniform noise of
+    example: some inputs (n, ...) float32 in data space; by default uniform noise of
         `input_shape`, images for three dimensions and tables for one.
     again: makes the same extractor anew, to see that its digest and its features are the same.
     """
@@ -44,7 +45,8 @@ def check_extractor(
         return [Violation("network", message)]
     shape = extractor.input_shape or ANY_SHAPE
     noise = torch.rand((4, *shape), generator=torch.Generator().manual_seed(0))
-    subject = ExtractorCalls(extractor, noise if example is None else example, again=again)
+    x = (noise if example is None else example).to(network.device_of(extractor.network))
+    subject = ExtractorCalls(extractor, x if len(x) > 1 else torch.cat([x, 0.9 * x]), again=again)
     static = violations(STATIC, subject)
     if any(violation.name == "eval-mode" for violation in static):
         return static  # a call would change its running statistics
@@ -146,6 +148,7 @@ STATIC: Checks[ExtractorCalls] = {
     "digest": lambda c: network.digest(c.network, c.extractor.weights_sha256),
 }
 DYNAMIC: Checks[ExtractorCalls] = {
+    "preprocessing": lambda c: preprocessing_problem(c.extractor),
     "range": _range,
     "counted": _counted,
     "digest-stable": _digest_stable,

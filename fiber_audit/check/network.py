@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from hashlib import sha256
+from itertools import chain
 from typing import Any
 
 import torch
@@ -23,6 +24,13 @@ def rounding(network: nn.Module, x: Tensor) -> float:
     if any(p.dtype in (torch.float16, torch.bfloat16) for p in network.parameters()):
         return NARROW
     return ROUNDING if x.device.type == "cpu" else ACCELERATED
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """The device of the first parameter or buffer, or the CPU."""
+    for tensor in chain(network.parameters(), network.buffers()):
+        return tensor.device
+    return torch.device("cpu")
 
 
 def eval_mode(network: nn.Module) -> str | None:

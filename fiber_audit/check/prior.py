@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
 from ..contracts import Prediction, Prior
-from ..sampling import at, rms
+from ..sampling import at, place, rms
 from ..schedule import over
-from . import network
+from . import network, owned
+from .denoises import denoising_problem
+from .randomness import watched
+from .reconstructs import reconstruction_problem
 from .violation import FAULTS, Checks, Violation, told, violations
 
 TIMES = (1.0, 0.5, 0.1)
@@ -20,24 +24,46 @@ CONSISTENT = 1e-3
 
 @dataclass(frozen=True)
 class PriorTrial:
-    """A prior and noisy states (n, *state_shape)."""
+    """A prior, noisy states (n, *state_shape), and real data (n, *data_shape) where there are."""
 
     prior: Prior
     x_t: Tensor
+    data: Tensor | None = None
 
     def predict(self, x_t: Tensor | None = None, t: float = 0.5) -> Prediction:
         """The prediction at one time for all rows."""
         x = self.x_t if x_t is None else x_t
         return self.prior.predict(x, at(torch.tensor(t), x))
 
+    @cached_property
+    def shown(self) -> Tensor:
+        """Data, real or decoded."""
+        with torch.no_grad():
+            return self.prior.decode(self.x_t) if self.data is None else self.data
 
-def check_prior(prior: Prior) -> list[Violation]:
-    """What is wrong with a prior; an empty list where nothing is."""
+    @cached_property
+    def states(self) -> Tensor:
+        """The data, encoded."""
+        return self.encode(0)
+
+    def encode(self, turn: int) -> Tensor:
+        """The data, encoded while the global random numbers are others at every turn."""
+        with torch.no_grad(), watched(turn):
+            return self.prior.encode(self.shown)
+
+
+def check_prior(prior: Prior, data: Tensor | None = None) -> list[Violation]:
+    """What is wrong with a prior; an empty list where nothing is.
+
+    data: some real data (n, *data_shape) float32, 8 to 16 images or some hundred rows of a table:
+        whether it denoises cannot be known without.
+    """
     if not isinstance(getattr(prior, "network", None), nn.Module):
         message = "network is not a torch.nn.Module; set self.network to the generative model."
         return [Violation("network", message)]
-    generator = torch.Generator().manual_seed(0)
-    subject = PriorTrial(prior, torch.randn((4, *prior.state_shape), generator=generator))
+    generator, device = torch.Generator().manual_seed(0), place(prior)
+    x_t = torch.randn((4, *prior.state_shape), generator=generator).to(device)
+    subject = PriorTrial(prior, x_t, data.to(device) if data is not None and len(data) else None)
     try:
         with torch.no_grad():
             subject.predict()
@@ -45,13 +71,25 @@ def check_prior(prior: Prior) -> list[Violation]:
         shape = tuple(subject.x_t.shape)
         message = f"predict() of {shape} at times {(4,)} raised {told(error)}; see state_shape."
         return [Violation("call", message), *violations(STATIC, subject)]
-    return violations({**STATIC, **DYNAMIC}, subject)
+    if subject.data is None:
+        return violations({**STATIC, **DYNAMIC}, subject)
+    if unlike := violations({"data": _unlike}, subject):
+        return [*unlike, *check_prior(prior)]
+    return violations({**STATIC, **DYNAMIC, **ON_DATA}, subject)
 
 
 def round_trip(prior: Prior, data: Tensor) -> float:
     """RMS of decode(encode(data)) - data over all of data (n, ...): what the prior cannot hold."""
     with torch.no_grad():
         return float(rms((prior.decode(prior.encode(data)) - data).flatten().double()))
+
+
+def _unlike(s: PriorTrial) -> str | None:
+    with torch.no_grad():
+        made, given = tuple(s.prior.decode(s.x_t).shape[1:]), tuple(s.shown.shape[1:])
+    if made == given:
+        return None
+    return f"it draws inputs of shape {made}, but the data are {given}; resize the data."
 
 
 def _schedule(s: PriorTrial) -> str | None:
@@ -118,8 +156,15 @@ def _per_sample(s: PriorTrial) -> str | None:
 
 def _deterministic(s: PriorTrial) -> str | None:
     with torch.no_grad():
-        first, second = s.predict().x0, s.predict().x0
-    return None if torch.equal(first, second) else "two calls of predict() differ; draw no noise."
+        pairs = {
+            "predict(); draw no noise in it": (s.predict().x0, s.predict().x0),
+            "encode(); take the mode of a posterior, not a sample": (s.states, s.encode(1)),
+        }
+    allowed = 0.0 if s.x_t.device.type == "cpu" else network.rounding(s.prior.network, s.x_t)
+    for what, (first, second) in pairs.items():
+        if not network.apart(first, second) <= allowed:
+            return f"two calls differ of {what}."
+    return None
 
 
 def _counted(s: PriorTrial) -> str | None:
@@ -131,10 +176,9 @@ def _decode(s: PriorTrial) -> str | None:
     data = s.prior.decode(leaf)
     if not data.requires_grad or not _gradient(data, leaf).any():
         return "decode() has no gradient in the state; take out no_grad, rounding and clamping."
-    with torch.no_grad():
-        state = s.prior.encode(data.detach())
-    if tuple(state.shape) != tuple(s.x_t.shape):
-        return f"encode(decode(state)) is {tuple(state.shape)}, not {tuple(s.x_t.shape)}."
+    wanted = (len(s.shown), *s.x_t.shape[1:])
+    if tuple(s.states.shape) != wanted:
+        return f"encode() of {tuple(s.shown.shape)} data is {tuple(s.states.shape)}, not {wanted}."
     return None
 
 
@@ -156,9 +200,12 @@ def _ranges(s: PriorTrial) -> str | None:
 
 
 STATIC: Checks[PriorTrial] = {
-    "eval-mode": lambda s: network.eval_mode(s.prior.network),
-    "frozen": lambda s: network.frozen(s.prior.network),
-    "digest": lambda s: network.digest(s.prior.network, s.prior.weights_sha256),
+    "modules": lambda s: owned.named(s.prior),
+    "eval-mode": lambda s: owned.each(s.prior, network.eval_mode),
+    "frozen": lambda s: owned.each(s.prior, network.frozen),
+    "digest": lambda s: owned.each(
+        s.prior, lambda module: network.digest(module, s.prior.weights_sha256)
+    ),
     "ranges": _ranges,
     "schedule": _schedule,
 }
@@ -172,4 +219,9 @@ DYNAMIC: Checks[PriorTrial] = {
     "differentiable": _differentiable,
     "decode": _decode,
     "round-trip": _round_trip,
+    "device": lambda s: owned.stays_behind(s.prior, s.x_t),
+}
+ON_DATA: Checks[PriorTrial] = {
+    "reconstructs": lambda s: reconstruction_problem(s.prior, s.shown, s.states),
+    "denoises": lambda s: denoising_problem(s.prior, s.states),
 }

@@ -1,10 +1,10 @@
-"""`fiber-audit check`: does a component keep its contract?"""
+"""`fiber-audit check`: does a component keep its contract, alone or as a suite uses it?"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -13,59 +13,81 @@ from .._report.plain import plain
 from .._suite.catalogue import Catalogue
 from .._suite.component import KINDS, Component
 from ..errors import PluginError, SuiteError, UnknownName, UsageError, suggestion
+from .check_suite import BLIND, Row, judged, of_suite
 from .shared import Disable, Exit, Extra, Json, catalogue_of, say
 from .stdout import libraries_on_stderr
 
 REQUIRED = "this option is required."
 
 
-@dataclass(frozen=True)
-class Row:
-    """What was found of one component; status is kept, violated or skipped."""
-
-    component: str
-    status: str
-    violations: list[dict[str, str]]
-
-
 def check(
     name: Annotated[
-        str | None, typer.Argument(help="a component or a plugin (default: every component)")
+        str | None,
+        typer.Argument(help="a component, a plugin or a suite (default: every component)"),
     ] = None,
     as_json: Json = False,
     p: Disable = [],
     plugin: Extra = [],
     settings: Annotated[
         list[str],
-        typer.Option("--set", help="an option of the component: steps=50", metavar="OPTION=VALUE"),
+        typer.Option(
+            "--set", help="an option of the component, or a path of the suite", metavar="PATH=VALUE"
+        ),
     ] = [],
 ) -> None:
     """Check that components keep their contracts, before a long run finds out."""
-    from .._suite.read import override
-
     with libraries_on_stderr():
         catalogue = catalogue_of(p, plugin)
-    given: dict[str, Any] = {}
-    for setting in settings:
-        override(given, setting)
+    looks: Iterator[Callable[[], Row | None]]
+    if name is not None and _names_suite(name, catalogue):
+        looks = of_suite(catalogue, name, settings)
+    else:
+        looks = _of_components(catalogue, name, settings)
     rows = []
-    for component, options in _chosen(catalogue, name, given):
+    for look in looks:
         with libraries_on_stderr():
-            row = _row(component, options)
+            row = look()
         if row is None:
             continue
         rows.append(row)
         if not as_json:
-            typer.echo(f"{row.status:>8}  {plain(row.component)}")
-            for violation in row.violations:
-                typer.echo(" " * 10 + plain(f"{violation['name']}: {violation['message']}"))
+            _show(row)
     if as_json:
-        typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        typer.echo(json.dumps([row.to_dict() for row in rows], indent=2))
     lost = catalogue.broken if name is None else {}
     for broken, reason in lost.items():
         say(f"plugin {broken!r} did not load: {reason}")
     if lost or any(row.status == "violated" for row in rows):
         raise typer.Exit(Exit.INTERNAL)
+
+
+def _show(row: Row) -> None:
+    typer.echo(f"{row.status:>8}  {plain(row.component)}")
+    for violation in row.violations:
+        typer.echo(" " * 10 + plain(f"{violation['name']}: {violation['message']}"))
+    if row.note:
+        say(f"{row.component}: {row.note}")
+
+
+def _names_suite(name: str, catalogue: Catalogue) -> bool:
+    """A .toml file, or a shipped suite of whose name there is no component and no plugin."""
+    from .._suite.read import shipped
+
+    known = {word for c in catalogue for word in (c.name, c.qualified, c.plugin)}
+    return name.endswith(".toml") or (name in shipped() and name not in known)
+
+
+def _of_components(
+    catalogue: Catalogue, name: str | None, settings: list[str]
+) -> Iterator[Callable[[], Row | None]]:
+    """A look at each component of that name, or of all."""
+    from .._suite.read import override
+
+    given: dict[str, Any] = {}
+    for setting in settings:
+        override(given, setting)
+    for component, options in _chosen(catalogue, name, given):
+        yield partial(_row, component, options)
 
 
 def _row(component: Component, options: Mapping[str, Any]) -> Row | None:
@@ -85,8 +107,7 @@ def _row(component: Component, options: Mapping[str, Any]) -> Row | None:
         status, hint = ("skipped", " Give it with --set.") if missing else ("violated", "")
         return Row(label, status, [{"name": "options", "message": w + hint} for w in wrong])
     broken = check_component(component.kind, factory, validated(factory, options))
-    status = "violated" if broken else "kept"
-    return Row(label, status, [asdict(violation) for violation in broken])
+    return judged(label, broken, BLIND if component.kind == "prior" else "")
 
 
 def _chosen(

@@ -15,6 +15,7 @@ import typer
 from .._judge.interval import exit_code
 from ..errors import UsageError
 from .shared import Disable, Exit, Extra, Json, Settings, Strict, catalogue_of, say
+from .stdout import libraries_on_stderr
 
 if TYPE_CHECKING:
     from .._draw.forecast import Forecast
@@ -77,12 +78,14 @@ def run(
         tolerance=tolerance,
     )
     if dry_run:
-        _tell(_run.forecast(resolved, catalogue, options), as_json)
+        with libraries_on_stderr():
+            found = _run.forecast(resolved, catalogue, options)
+        _tell(found, as_json)
         return
 
     from .progress import Bar
 
-    with Bar() as bar:
+    with Bar() as bar, libraries_on_stderr():
         done = _run.run(resolved, catalogue, options, bar)
     code = conclude(done, as_json, [choice.value for choice in fail_on])
     if update_baseline and baseline is not None and code == Exit.OK:

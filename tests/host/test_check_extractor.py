@@ -222,6 +222,13 @@ class ToCpu(Good):
         return super().features(x).to("cpu")
 
 
+class Unprepared(Good):
+    """Not as its library does it."""
+
+    def features_of_picture(self, picture):
+        return torch.ones(1, 5)
+
+
 class NotAModule(Good):
     def __init__(self):
         self.network = torch.tanh
@@ -259,6 +266,7 @@ BAD = {
     OffDevice: "device",
     ToCpu: "device",
     NotAModule: "network",
+    Unprepared: "preprocessing",
 }
 
 
@@ -293,6 +301,32 @@ def test_a_violation_is_one_sentence_with_the_way_out_and_finds_nothing_else(bad
     assert violation.message.endswith(".")
     assert "; " in violation.message
     assert str(violation).startswith(BAD[bad])
+
+
+class Normed(Good):
+    """Features whose sum is a constant, and so has no gradient."""
+
+    def features(self, x):
+        return nn.functional.layer_norm(super().features(x), (5,))
+
+
+class Centred(Good):
+    def features(self, x):
+        h = super().features(x)
+        return h - h.mean(dim=1, keepdim=True)
+
+
+@pytest.mark.parametrize("good", [Normed, Centred])
+def test_features_of_constant_sum_are_not_called_without_gradient(good):
+    x = torch.rand(2, 3, 8, 8, requires_grad=True)
+    (gradient,) = torch.autograd.grad(good().features(x).sum(), x)
+
+    assert gradient.abs().max() < 1e-6
+    assert check_extractor(good(), again=good) == []
+
+
+def test_one_input_is_example_enough():
+    assert check_extractor(Good(), torch.rand(1, 3, 8, 8)) == []
 
 
 def test_a_component_is_made_with_its_defaults_and_checked():
