@@ -2,7 +2,7 @@
 
 Denoiser and extractor are counted by hooks on their networks. A decoder may be any part of a prior,
 called any way, so it is `Prior.decode` that is counted, and only where it has something to compute:
-where the prior owns more than its denoiser.
+where the prior has parameters beside those of its denoiser.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Meter:
         for part, network in self._parts.items():
             hook = self._hook(part)
             self._handles.append(network.register_forward_hook(hook, with_kwargs=True))
-        if any(module is not self._prior.network for module in self._prior.modules.values()):
+        if _more_than_a_denoiser(self._prior):
             self._before = vars(self._prior).get("decode")
             vars(self._prior)["decode"] = self._counted(self._prior.decode)
         self._started = time.perf_counter()
@@ -94,6 +94,11 @@ class Meter:
 
     def _add(self, name: str, rows: int) -> None:
         setattr(self.cost, name, getattr(self.cost, name) + rows)
+
+
+def _more_than_a_denoiser(prior: Prior) -> bool:
+    others = (module for module in prior.modules.values() if module is not prior.network)
+    return any(next(module.parameters(), None) is not None for module in others)
 
 
 def _tensor(found: Any) -> Tensor | None:

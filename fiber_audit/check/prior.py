@@ -17,6 +17,8 @@ from .randomness import watched
 from .reconstructs import reconstruction_problem
 from .violation import FAULTS, Checks, Violation, told, violations
 
+AT_ONCE = 4
+"""Inputs that pass an autoencoder together: it may be large."""
 TIMES = (1.0, 0.5, 0.1)
 CONSISTENT = 1e-3
 """Relative difference of x_t from alpha x0 + sigma eps that rounding may make."""
@@ -49,7 +51,7 @@ class PriorTrial:
     def encode(self, turn: int) -> Tensor:
         """The data, encoded while the global random numbers are others at every turn."""
         with torch.no_grad(), watched(turn):
-            return self.prior.encode(self.shown)
+            return torch.cat([self.prior.encode(part) for part in self.shown.split(AT_ONCE)])
 
 
 def check_prior(prior: Prior, data: Tensor | None = None) -> list[Violation]:
@@ -81,7 +83,8 @@ def check_prior(prior: Prior, data: Tensor | None = None) -> list[Violation]:
 def round_trip(prior: Prior, data: Tensor) -> float:
     """RMS of decode(encode(data)) - data over all of data (n, ...): what the prior cannot hold."""
     with torch.no_grad():
-        return float(rms((prior.decode(prior.encode(data)) - data).flatten().double()))
+        gaps = [prior.decode(prior.encode(part)) - part for part in data.split(AT_ONCE)]
+        return float(rms(torch.cat(gaps).flatten().double()))
 
 
 def _unlike(s: PriorTrial) -> str | None:

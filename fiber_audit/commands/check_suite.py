@@ -75,6 +75,8 @@ def _queries(suite: Suite, catalogue: Catalogue, kept: list[Tensor]) -> Row:
         dataset = Components(suite, catalogue).dataset
     except WeightsError as error:  # of a library, say
         return judged("queries", [Violation(WEIGHTS, str(error))])
+    except (Exception, SystemExit) as error:  # plugins may raise anything
+        return judged("queries", [Violation("make", reason_of(error))])
     found = check_dataset(dataset)
     if not found:
         kept.append(_some(dataset))

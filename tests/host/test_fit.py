@@ -191,3 +191,25 @@ def test_a_pattern_that_matches_nothing_is_a_mistake(command):
 
     assert done.returncode == 4
     assert "pattern 'nothing-*': no such name." in done.stderr
+
+
+def test_a_decoder_without_parameters_costs_nothing_and_is_not_counted(command, suite, catalogue):
+    path = suite()
+    command("fit", path, "--plugin", WORLD, toy=False)
+    prior = components(catalogue, path).prior("mine")
+    prior.decoder = torch.nn.Identity()
+    with Meter(prior, None) as cost:
+        prior.decode(torch.zeros(5, 4))
+
+    assert cost.decode_forward == 0
+
+
+def test_check_of_a_suite_whose_data_are_missing_goes_on_and_says_so(command, suite):
+    text = SUITE.replace('use = "points"\nn = 3', 'use = "image-folder"\npath = "nowhere"')
+    done = command("check", suite(text), "--plugin", WORLD, "--json", toy=False)
+    rows = {row["component"]: row for row in json.loads(done.stdout)}
+
+    assert done.returncode == 3
+    assert rows["queries"]["status"] == "violated"
+    assert "nowhere" in rows["queries"]["violations"][0]["message"]
+    assert rows["extractors.first"]["status"] in ("kept", "violated")
