@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from functools import lru_cache
 from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
@@ -41,7 +40,7 @@ class ParquetFiles:
             groups = range(opened.num_row_groups)
             rows = (opened.metadata.row_group(i).num_rows for i in groups)
             self._ends[short] = [*accumulate(rows)]
-        self._group = lru_cache(maxsize=1)(self._read_group)
+        self._last: tuple[tuple[str, int] | None, Any] = None, None
 
     @property
     def names(self) -> list[str]:
@@ -92,6 +91,14 @@ class ParquetFiles:
         except (OSError, ValueError) as error:  # pyarrow's own are both
             told = str(error).partition("\n")[0]
             raise DataError(f"{file}: cannot be read as Parquet ({told}).") from error
+
+    def _group(self, file: str, group: int) -> Any:
+        """The column in one row group; the last that was read is kept."""
+        last, found = self._last
+        if last != (file, group):
+            found = self._read_group(file, group)
+            self._last = (file, group), found
+        return found
 
     def _read_group(self, file: str, group: int) -> Any:
         with self.read(self.files[file]) as opened:

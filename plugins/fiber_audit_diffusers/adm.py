@@ -1,11 +1,12 @@
 """ADM, the ablated diffusion models of guided-diffusion, from checkpoints as they were published.
 
-A discrete VP diffusion of 1,000 steps with linear betas on pixels in [-1, 1]; the network predicts
-the noise and, in as many channels again, the variance of a step, which is dropped.
+A discrete VP diffusion of 1,000 steps with linear or cosine betas on pixels in [-1, 1]; the network
+predicts the noise and, in as many channels again, the variance of a step, which is dropped.
 """
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,11 +19,15 @@ from fiber_audit.loading import digest_of, versions
 from fiber_audit.sampling import VPSchedule, over
 
 from .adm_keys import Layout, Order, converted
+from .home import expanded
 
 GROUPS = 32
 """Of every group norm."""
+Betas = Literal["linear", "cosine"]
 STEPS, FIRST, LAST = 1000, 1e-4, 0.02
-"""Of the linear betas."""
+"""How many betas; the ends of the linear ones."""
+LEAST, MOST = 0.008, 0.999
+"""Of the cosine ones: what keeps the first from 0, and the largest."""
 
 
 class AdmPrior(Prior):
@@ -36,6 +41,8 @@ class AdmPrior(Prior):
         head_channels: channels of an attention head (num_head_channels).
         attention: order of queries, keys and values: legacy, or new for a model trained with
             use_new_attention_order.
+        noise: the schedule that it was trained with (noise_schedule), which no weight tells.
+            OpenAI's 64x64_diffusion.pt has cosine, its larger models linear.
         dtype: of the network's weights; states and noise stay float32.
     """
 
@@ -49,21 +56,22 @@ class AdmPrior(Prior):
         label: NonNegativeInt | None = None,
         head_channels: Count = 64,
         attention: Order = "legacy",
+        noise: Betas = "linear",
         dtype: Literal["float32", "float16", "bfloat16"] = "float32",
     ) -> None:
-        weights = _read(Path(path).expanduser())
+        weights = _read(Path(expanded(path)))
         layout = Layout.of(weights)
         _refuse(layout, size, label, head_channels)
         self.network = _network(weights, layout, head_channels, attention)
         self.network.to(getattr(torch, dtype)).eval().requires_grad_(False)
         self.dtype, self.label = getattr(torch, dtype), label
-        betas = torch.linspace(FIRST, LAST, STEPS, dtype=torch.float64)
-        self.schedule: VPSchedule = VPSchedule((1 - betas).cumprod(0))
+        self.schedule: VPSchedule = VPSchedule((1 - betas_of(noise)).cumprod(0))
         self.state_shape = (layout.channels, size, size)
         told = (f"head_channels {head_channels}", f"attention {attention}", f"label {label}", dtype)
-        self.weights_sha256 = digest_of({"network": self.network}, "adm", str(size), *told)
+        self.weights_sha256 = digest_of({"network": self.network}, "adm", str(size), noise, *told)
         self.facts = {
             "network": f"ADM, {layout.layers} blocks for each of the widths {layout.widths}",
+            "noise": f"{STEPS} steps, {noise}",
             "libraries": versions("diffusers", "torch"),
         }
 
@@ -83,6 +91,20 @@ class AdmPrior(Prior):
     def encode(self, x: Tensor) -> Tensor:
         """[0, 1] -> [-1, 1]."""
         return 2 * x - 1
+
+
+def betas_of(noise: Betas) -> Tensor:
+    """The betas of guided-diffusion's schedules, (STEPS,) float64.
+
+    Cosine: those of abar(t) = cos^2((t + 0.008) / 1.008 pi / 2) at t = 0, 1 / STEPS .. 1, of at
+    most 0.999. Source: Nichol and Dhariwal, "Improved Denoising Diffusion Probabilistic Models",
+    ICML 2021, section 3.2.
+    """
+    if noise == "linear":
+        return torch.linspace(FIRST, LAST, STEPS, dtype=torch.float64)
+    t = torch.linspace(0, 1, STEPS + 1, dtype=torch.float64)
+    abar = ((t + LEAST) / (1 + LEAST) * math.pi / 2).cos().square()
+    return (1 - abar[1:] / abar[:-1]).clamp(max=MOST)
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -108,7 +130,8 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 def _refuse(layout: Layout, size: int, label: int | None, head_channels: int) -> None:
     """Options that do not fit the checkpoint."""
-    if layout.outputs not in (layout.channels, 2 * layout.channels):
+    generates = layout.channels in (1, 3)  # an upsampler takes as many again, the small picture
+    if not generates or layout.outputs not in (layout.channels, 2 * layout.channels):
         raise WeightsError(
             f"adm: the network takes {layout.channels} channels and gives {layout.outputs}; give "
             f"a diffusion model, not an upsampler or a classifier."

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fiber_audit import UsageError
+
 
 class Codec(nn.Module, ABC):
     """Calling it decodes, so that a hook on it counts the decodings."""
@@ -60,6 +62,9 @@ class Latents(Codec):
     vae: frozen here, in eval mode; computes in the type of its weights.
     mean, std: of a latent, broadcast over (c, h, w): scalars, or (c, 1, 1) for each channel.
     tiling: decode large pictures tile by tile, which saves memory and leaves faint seams.
+
+    Raises:
+        UsageError: tiling, of an autoencoder that knows none.
     """
 
     mean: Tensor
@@ -78,6 +83,8 @@ class Latents(Codec):
         self.register_buffer("std", torch.as_tensor(std, dtype=torch.float32))
         self.factor = 2 ** (len(vae.config.block_out_channels) - 1)
         if tiling:
+            if not hasattr(vae, "use_tiling"):
+                raise UsageError(f"tiling = true: {type(vae).__name__} has none; leave it out.")
             self.vae.enable_tiling()
         self.eval()
 

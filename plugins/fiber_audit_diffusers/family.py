@@ -159,9 +159,9 @@ class Family(ABC):
         Raises:
             UsageError: a condition that it has no use for, or guidance towards none.
         """
-        asked = {"prompt": wish.prompt, "label": wish.label, "guidance": wish.guidance}
-        for name, value in asked.items():
-            if value not in ("", None, 0.0) and name not in cls.takes:
+        for name in ("prompt", "label", "guidance"):
+            value = getattr(wish, name)
+            if value != getattr(Wish, name) and name not in cls.takes:  # 0 is a label
                 takes = " and ".join(sorted(cls.takes)) or "no condition"
                 raise UsageError(f"{name} = {value!r}: {model} takes {takes}; leave it out.")
         if wish.doubled and wish.empty and not cls.distilled:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from fiber_audit import UsageError
+
 from .family import ConvolutionalFamily, Parts, Wish
 
 
@@ -14,6 +16,14 @@ class LatentText(ConvolutionalFamily):
     """A UNet that attends to a text, by default the empty one."""
 
     takes = frozenset({"prompt", "guidance"})
+
+    def __init__(self, parts: Parts, wish: Wish) -> None:
+        if parts.components[self.component].config.get("time_cond_proj_dim"):
+            raise UsageError(
+                f"model = {parts.model!r}: its UNet has guidance as an input (time_cond_proj_dim), "
+                f"as distilled ones do; name the pipeline that it was distilled from."
+            )
+        super().__init__(parts, wish)
 
     def told(self, parts: Parts, wish: Wish) -> dict[str, Tensor]:
         """The embeddings of the text; SDXL's also as one vector, and the size of the picture."""

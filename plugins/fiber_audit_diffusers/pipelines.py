@@ -95,7 +95,7 @@ def load(
     }
     if Path(model).is_dir() and not (Path(model) / "model_index.json").is_file():
         unet, scheduler = _bare(Path(model))
-        with hub(model, download):
+        with hub(model, download), _quiet():
             network = getattr(diffusers, index["unet"][1]).from_pretrained(
                 unet, **_typed(types["default"]), **more
             )
@@ -106,7 +106,7 @@ def load(
     more |= {name: None for name in IDLE if name in index}
     if "requires_safety_checker" in index:
         more["requires_safety_checker"] = False
-    with hub(model, download), _no_bar():
+    with hub(model, download), _quiet():
         pipeline = diffusers.DiffusionPipeline.from_pretrained(
             model, revision=revision or None, **_typed(types), **more
         )
@@ -118,15 +118,17 @@ def load(
 
 
 @contextmanager
-def _no_bar() -> Iterator[None]:
-    """Without the bar that diffusers shows for every pipeline that is read from disk."""
+def _quiet() -> Iterator[None]:
+    """Without the bar of diffusers, and its warnings of entries that a config has too many."""
     from diffusers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(level)
         if shown:
             logging.enable_progress_bar()
 

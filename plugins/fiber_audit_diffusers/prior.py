@@ -14,6 +14,7 @@ from fiber_audit.loading import digest_of, versions
 
 from .codec import Codec, Latents, Pixels
 from .family import Family, Parts, Wish
+from .home import expanded
 from .pipelines import AUTOENCODERS, family_of, index_of, load
 from .schedulers import Kind, process_of
 
@@ -23,8 +24,9 @@ Dtype = Literal["float32", "float16", "bfloat16"]
 class DiffusersPrior(Prior):
     """A pretrained pipeline of diffusers: UNet2DModel, Stable Diffusion 1 to 3.5, DiT, FLUX.
 
-    Nothing is converted but the conventions: unguided, with its scheduler's settings, it draws what
-    its pipeline draws. State, schedule and data are float32 whatever the type of the weights.
+    The network is the pipeline's, called as the pipeline calls it: at the same state and time it
+    says the same. The times of a trajectory are this package's grid, which a pipeline shares only
+    where its scheduler is so set (README, "The grid"). A state is float32 whatever the weights are.
 
     Args:
         model: a folder that `save_pretrained` wrote (a pipeline, or one UNet2DModel with its
@@ -38,7 +40,8 @@ class DiffusersPrior(Prior):
         shift: of a flow's time grid; by default its scheduler's, from the number of tokens if that
             says so.
         clip: the range [-clip, clip] of clean states, in states' units. By default that of pixels,
-            and none for latents, as in their pipelines; the paper's latent prior has 5.
+            whether or not the scheduler clips them, and none for latents, as in their pipelines;
+            the paper's latent prior has 5.
         size: (height, width) of the pictures, where the network can draw several.
         dtype: of the denoiser's and the text encoders' weights.
         vae_dtype: of the autoencoder's weights.
@@ -47,7 +50,8 @@ class DiffusersPrior(Prior):
         download: fetch what is not in the cache.
 
     Raises:
-        UsageError: the pipeline is of no known family, or has no use for an option.
+        UsageError: the pipeline is of no known family, was distilled for consistency, thresholds
+            dynamically, or has no use for an option.
         WeightsError: weights or a library are missing.
     """
 
@@ -68,6 +72,7 @@ class DiffusersPrior(Prior):
         gradient_checkpointing: bool = False,
         download: bool = False,
     ) -> None:
+        model = expanded(model)
         wish = Wish(prompt, label, guidance, size)
         index = index_of(model, revision, download)
         kind = family_of(index, model)
@@ -85,9 +90,8 @@ class DiffusersPrior(Prior):
         self.lossless = self.codec.lossless
         self.clip = _clip(self.codec, scheduler.config) if clip == "auto" else (-clip, clip)
         if gradient_checkpointing:
-            deep: list[Any] = [self.network, *self.codec.children()]
-            for module in deep:
-                module.enable_gradient_checkpointing()
+            for module in (self.network, *self.codec.children()):
+                _checkpoint(module)
         settings = {k: v for k, v in scheduler.config.items() if not k.startswith("_")}
         told = (settings, self._process.name, self.state_shape, self.clip, guidance, tiling, types)
         self.weights_sha256 = digest_of(
@@ -97,6 +101,7 @@ class DiffusersPrior(Prior):
             "pipeline": f"{index['_class_name']}, {type(self.network).__name__}",
             "process": self._process.name,
             "condition": wish.words,
+            "clip": _told(self.clip),
             "weights": dtype if self.lossless else f"{dtype}, autoencoder {vae_dtype}",
             "libraries": versions("diffusers", "transformers"),
         }
@@ -121,8 +126,24 @@ def codec_of(parts: Parts, tiling: bool) -> Codec:
     for name in AUTOENCODERS:
         if parts.components.get(name) is not None:
             return Latents.of(parts.components[name], tiling)
+    if tiling:
+        raise UsageError(f"tiling = true: {parts.model} has no autoencoder; leave it out.")
     score = type(parts.components["scheduler"]).__name__ == "ScoreSdeVeScheduler"
     return Pixels(0.0, 1.0) if score else Pixels()
+
+
+def _checkpoint(module: Any) -> None:
+    """Let a model of diffusers compute twice in backward passes.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    try:
+        module.enable_gradient_checkpointing()
+    except (AttributeError, ValueError) as error:
+        raise UsageError(
+            f"gradient_checkpointing = true: {type(module).__name__} has none; leave it out."
+        ) from error
 
 
 def _grid(family: Family, codec: Codec, wish: Wish, model: str) -> tuple[int, int]:
@@ -141,8 +162,21 @@ def _clip(codec: Codec, config: Mapping[str, Any]) -> tuple[float, float] | None
     """Of pixels, what the scheduler clips to, or else their range; of latents, none.
 
     Pipelines do not clip latents, which have no sharp range; the paper's latent prior has +-5.
+
+    Raises:
+        UsageError: the scheduler thresholds dynamically, each picture to a range of its own.
     """
+    if config.get("thresholding"):
+        raise UsageError(
+            'clip = "auto": the scheduler clips each picture to a range of its own (thresholding '
+            "= true), which is not done here; set clip to a number, 1 for the range of pixels."
+        )
     if codec.clip is not None and config.get("clip_sample"):
         edge = float(config.get("clip_sample_range") or 1.0)
         return -edge, edge
     return codec.clip
+
+
+def _told(clip: tuple[float, float] | None) -> str:
+    """The range of clean states for a person."""
+    return "none" if clip is None else f"clean states to [{clip[0]:g}, {clip[1]:g}]"

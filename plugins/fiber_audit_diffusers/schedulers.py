@@ -17,6 +17,8 @@ from .schedules import ExplodingVE, TrailingVP
 
 Kind = Literal["auto", "epsilon", "sample", "v_prediction", "flow_prediction"]
 Shift = float | Literal["auto"]
+DISTILLED = ("LCM", "TCD")
+"""In the names of schedulers whose networks jump to data, and estimate no E[x_0 | x_t]."""
 
 
 def process_of(
@@ -28,9 +30,15 @@ def process_of(
     transformer makes of a state, which a shift may depend on.
 
     Raises:
-        UsageError: the scheduler is of no known kind, or is asked for what it does not have.
+        UsageError: the scheduler is of no known kind, is that of a network distilled for
+            consistency, or is asked for what it does not have.
     """
     name, config = type(scheduler).__name__, scheduler.config
+    if any(word in name for word in DISTILLED):
+        raise UsageError(
+            f"{name}: a network of this scheduler was distilled to jump to data and estimates no "
+            f"mean of it; name the pipeline that it was distilled from."
+        )
     if name.startswith("FlowMatch") or config.get("use_flow_sigmas"):
         _known(name, prediction, "flow_prediction", ["flow_prediction"])
         factor = _shift_of(config, tokens) if shift == "auto" else shift

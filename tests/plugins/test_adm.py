@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+from diffusers import DDPMScheduler
 from fiber_audit_diffusers.adm import AdmPrior
 from fiber_audit_diffusers.adm_keys import Layout
 from torch import nn
@@ -244,6 +245,22 @@ def test_the_variance_is_dropped_and_the_schedule_is_the_linear_one(saved):
     torch.testing.assert_close(rebuilt.float(), states()[1], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(("noise", "name"), [("linear", "linear"), ("cosine", "squaredcos_cap_v2")])
+def test_a_schedule_of_that_name_is_the_librarys_and_another_identity(saved, noise, name):
+    path = saved(reference())
+    prior = AdmPrior(path, size=16, head_channels=HEAD, noise=noise)
+    abar = DDPMScheduler(beta_schedule=name).alphas_cumprod.double()
+    t = torch.arange(1, 1001).double() / 1000
+
+    torch.testing.assert_close(prior.schedule.alpha(t) ** 2, abar, rtol=2e-4, atol=1e-7)
+    other = AdmPrior(
+        path, size=16, head_channels=HEAD, noise="linear" if noise == "cosine" else "cosine"
+    )
+    assert prior.weights_sha256 != other.weights_sha256
+    assert (prior.schedule.alpha(t) - other.schedule.alpha(t)).abs().max() > 0.1
+    assert noise in prior.facts["noise"]
+
+
 def test_unguided_it_draws_what_ddim_draws_with_the_reference(saved):
     ours = reference()
     prior = AdmPrior(saved(ours), size=16, head_channels=HEAD)
@@ -324,6 +341,7 @@ def test_the_published_networks_are_read_from_their_shapes():
         ({"size": 18}, UsageError, "size = 18: this network needs a multiple of 4"),
         ({"head_channels": 24}, UsageError, "head_channels = 24: does not divide the width 32"),
         ({"label": 0}, UsageError, "label = 0: this network has no classes"),
+        ({"path": "~nobody-of-this-name/a.pt"}, WeightsError, "there is no such home folder"),
         ({"path": "no.pt"}, WeightsError, "'no.pt': no such file; download a checkpoint"),
     ],
 )
@@ -356,6 +374,10 @@ def test_a_network_of_classes_needs_one_that_it_has(saved):
         ),
         (lambda w: {**w, "head.weight": torch.ones(1)}, "head.weight has no place in UNet2DModel"),
         (lambda w: {**w, "out.2.weight": torch.ones(7, 32, 3, 3)}, "takes 3 channels and gives 7"),
+        (
+            lambda w: {**w, "input_blocks.0.0.weight": torch.ones(32, 6, 3, 3)},
+            "takes 6 channels and gives 6; give a diffusion model, not an upsampler",
+        ),
     ],
 )
 def test_weights_of_something_else_are_one_sentence(tmp_path, change, words):

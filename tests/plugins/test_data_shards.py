@@ -1,9 +1,11 @@
 """Pictures packed by others: Parquet as the hub has it, tar shards, MedMNIST's .npz."""
 
+import gc
 import gzip
 import io
 import sys
 import tarfile
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -96,6 +98,19 @@ def test_neighbours_are_read_together_and_nothing_else_is(parquet, monkeypatch):
     dataset.load([6, 1, 5, 2])
 
     assert groups == [("train-00000.parquet", 0), ("train-00000.parquet", 1)]
+
+
+def test_a_source_that_nobody_holds_leaves_with_the_rows_that_it_kept(parquet):
+    source = parquet_files.ParquetFiles(str(parquet), "image")
+    source.open(source.names[0])
+    kept = weakref.ref(source)
+
+    gc.disable()  # no cycle of references has to be found
+    try:
+        del source
+        assert kept() is None
+    finally:
+        gc.enable()
 
 
 def test_bytes_alone_and_texts_as_labels_are_read(tmp_path):

@@ -8,6 +8,8 @@ from diffusers import AutoencoderKL, AutoencoderTiny, VQModel
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from fiber_audit_diffusers.codec import Latents, Pixels
 
+from fiber_audit import UsageError
+
 GENERATOR = torch.Generator().manual_seed(0)
 PICTURES = torch.rand((2, 3, 16, 16), generator=GENERATOR)
 WIDTHS = {"block_out_channels": (8, 8), "latent_channels": 4}
@@ -147,6 +149,12 @@ def test_tiles_are_blended_to_what_is_decoded_at_once():
 
     assert vae.use_tiling
     assert 0 < (tiled - at_once).abs().mean() < 0.1 * at_once.std()
+
+
+def test_an_autoencoder_without_tiles_says_so_in_a_sentence():
+    assert Latents.of(small(), tiling=True).vae.use_tiling
+    with pytest.raises(UsageError, match="tiling = true: VQModel has none; leave it out"):
+        Latents.of(quantised(), tiling=True)
 
 
 def test_calling_a_codec_is_counted_as_one_decoding():

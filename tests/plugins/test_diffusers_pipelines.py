@@ -1,10 +1,12 @@
 """The prior `diffusers` against the pipelines that it loads: tiny ones, of the real classes."""
 
+import io
 import json
 import runpy
 import shutil
 import sys
 from functools import cache
+from logging import StreamHandler
 from pathlib import Path
 from unittest import mock
 
@@ -12,12 +14,15 @@ import numpy as np
 import pytest
 import torch
 from diffusers import (
+    AutoencoderTiny,
     DDIMScheduler,
+    LCMScheduler,
     LDMPipeline,
     ScoreSdeVePipeline,
     ScoreSdeVeScheduler,
     VQModel,
 )
+from diffusers.utils import logging
 from fiber_audit_diffusers.prior import DiffusersPrior
 
 import fiber_audit
@@ -114,7 +119,7 @@ FAMILIES = ["ddim", "dit", "sd", "sd3", "flux"]
 
 
 @pytest.mark.parametrize("name", [*FAMILIES, "flux_schnell"])
-def test_unguided_a_prior_draws_what_its_pipeline_draws(made, plain, name):
+def test_unguided_at_the_same_times_a_prior_draws_what_its_pipeline_draws(made, plain, name):
     prior = plain(name)
 
     assert_same(drawn(prior), pipeline_draws(made(name), begun(prior)))
@@ -234,6 +239,9 @@ def test_a_latent_prior_without_text_is_a_unet_beside_an_autoencoder(tmp_path):
     wanted = quantised.decode(state / quantised.config.scaling_factor).sample / 2 + 0.5
     assert torch.allclose(prior.decode(state), wanted, atol=1e-5)
     assert check_prior(prior) == []
+    for option in ("tiling", "gradient_checkpointing"):
+        with pytest.raises(UsageError, match=f"{option} = true: VQModel has none; leave it out"):
+            DiffusersPrior(str(tmp_path), **{option: True})
 
 
 def test_the_pictures_of_a_score_network_are_its_states(tmp_path):
@@ -273,9 +281,11 @@ def test_pixels_are_clipped_as_the_scheduler_says_and_latents_as_the_user_says(s
     tiny["ddim_pipeline"](scheduler=wide).save_pretrained(tmp_path / "wide")
     tiny["ddim_pipeline"](scheduler=tiny["ddim"]()).save_pretrained(tmp_path / "not")
 
-    assert DiffusersPrior(str(tmp_path / "wide")).clip == (-2.5, 2.5)
-    assert DiffusersPrior(str(tmp_path / "not")).clip == (-1.0, 1.0)
-    assert prior_of(saved, "dit").clip is None
+    wide, none = (DiffusersPrior(str(tmp_path / name)) for name in ("wide", "not"))
+    assert (wide.clip, wide.facts["clip"]) == ((-2.5, 2.5), "clean states to [-2.5, 2.5]")
+    assert (none.clip, none.facts["clip"]) == ((-1.0, 1.0), "clean states to [-1, 1]")
+    latent = prior_of(saved, "dit")
+    assert (latent.clip, latent.facts["clip"]) == (None, "none")
     assert prior_of(saved, "dit", clip=5.0).clip == (-5.0, 5.0)
 
 
@@ -349,7 +359,11 @@ def test_whatever_changes_a_draw_changes_the_digest(saved, plain, tmp_path):
         ("dit", {"label": 1001}, "classes 0 to 999"),
         ("dit", {"size": (8, 8)}, r"\(16, 16\) only"),
         ("dit", {"guidance": 2.0}, "nothing to be guided towards"),
+        ("ddim", {"tiling": True}, "has no autoencoder; leave it out"),
         ("sd", {"label": 3}, "takes guidance and prompt"),
+        ("sd", {"label": 0}, "label = 0: .* takes guidance and prompt"),
+        ("sd3", {"label": 0}, "label = 0: .* takes guidance and prompt"),
+        ("flux", {"label": 0, "size": (16, 16)}, "label = 0: .* takes guidance and prompt"),
         ("sd", {"guidance": 7.5}, "nothing to be guided towards"),
         ("sd3", {"size": (64, 64)}, "sides of up to 32"),
         ("sd3", {"prediction": "epsilon"}, "flow_prediction"),
@@ -376,6 +390,60 @@ def test_a_network_that_edits_is_refused(tmp_path):
 
     with pytest.raises(UsageError, match="takes 7 channels and gives 3"):
         DiffusersPrior(str(tmp_path))
+
+
+def test_dynamic_thresholding_is_not_done_and_asks_for_a_number(tmp_path):
+    tiny["ddim_pipeline"](scheduler=tiny["ddim"](thresholding=True)).save_pretrained(tmp_path)
+
+    with pytest.raises(UsageError, match=r"thresholding = true.*set clip to a number"):
+        DiffusersPrior(str(tmp_path))
+    assert DiffusersPrior(str(tmp_path), clip=1.0).clip == (-1.0, 1.0)
+
+
+def test_a_network_distilled_for_consistency_is_refused(saved, tmp_path):
+    scheduler = LCMScheduler.from_config(tiny["ddim"]().config)
+    tiny["stable_diffusion"](scheduler).save_pretrained(tmp_path / "scheduler")
+    embedded = tiny["stable_diffusion"]()
+    embedded.register_modules(unet=tiny["text_unet"](time_cond_proj_dim=8))
+    embedded.save_pretrained(tmp_path / "network")
+
+    with pytest.raises(UsageError, match=r"LCMScheduler: .* distilled to jump to data"):
+        DiffusersPrior(str(tmp_path / "scheduler"))
+    with pytest.raises(UsageError, match=r"guidance as an input \(time_cond_proj_dim\)"):
+        DiffusersPrior(str(tmp_path / "network"))
+
+
+def test_a_model_below_the_home_folder_is_found(saved, plain, monkeypatch):
+    folder = Path(saved("ddim"))
+    monkeypatch.setenv("HOME", str(folder.parent))
+
+    assert DiffusersPrior(f"~/{folder.name}").weights_sha256 == plain("ddim").weights_sha256
+    with pytest.raises(WeightsError, match="no such home folder; give the whole path"):
+        DiffusersPrior("~nobody-of-this-name/model")
+
+
+def test_loading_an_autoencoder_warns_of_nothing(tmp_path):
+    pipeline = tiny["stable_diffusion"]()
+    pipeline.register_modules(
+        vae=AutoencoderTiny(
+            encoder_block_out_channels=(8, 8),
+            decoder_block_out_channels=(8, 8),
+            num_encoder_blocks=(1, 1),
+            num_decoder_blocks=(1, 1),
+        )
+    )
+    pipeline.save_pretrained(tmp_path)
+    said, level = io.StringIO(), logging.get_verbosity()
+    handler = StreamHandler(said)
+
+    logging.add_handler(handler)
+    try:
+        DiffusersPrior(str(tmp_path))
+    finally:
+        logging.remove_handler(handler)
+
+    assert said.getvalue() == ""
+    assert logging.get_verbosity() == level
 
 
 def test_what_is_not_there_is_told_in_a_sentence_without_the_network(tmp_path, saved):

@@ -14,8 +14,11 @@ from diffusers import (
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
     FlowMatchHeunDiscreteScheduler,
+    FlowMatchLCMScheduler,
+    LCMScheduler,
     PNDMScheduler,
     ScoreSdeVeScheduler,
+    TCDScheduler,
     UniPCMultistepScheduler,
 )
 from fiber_audit_diffusers.process import Preconditioned
@@ -217,6 +220,9 @@ def test_a_flow_begins_at_pure_noise_and_shifts_its_grid(scheduler, shift):
         (FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True), {}, "set a number"),
         (EDMDPMSolverMultistepScheduler(), {"prediction": "sample"}, "epsilon or v_prediction"),
         (CMStochasticIterativeScheduler(), {}, "CMStochasticIterativeScheduler"),
+        (LCMScheduler(), {}, "LCMScheduler: .* distilled to jump to data"),
+        (TCDScheduler(), {"prediction": "epsilon"}, "TCDScheduler: .* distilled"),
+        (FlowMatchLCMScheduler(), {}, "FlowMatchLCMScheduler: .* distilled"),
     ],
 )
 def test_what_a_scheduler_cannot_mean_is_refused_in_a_sentence(scheduler, options, says):
