@@ -17,7 +17,16 @@ from .. import __version__
 from .._suite.components import Components
 from ..contracts import Dataset, Extractor, Prior
 
-LIBRARIES = ("torch", "torchvision", "diffusers", "torch-fidelity", "numpy", "scipy", "pandas")
+LIBRARIES = (
+    "torch",
+    "torchvision",
+    "diffusers",
+    "torch-fidelity",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pillow",
+)
 
 
 def environment(components: Components) -> dict[str, Any]:

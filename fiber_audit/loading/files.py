@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +38,9 @@ class Place:
         from huggingface_hub import constants
 
         name = SCHEME.sub("", model)
-        path = Path(name).expanduser()
+        path = Path(name)
+        with suppress(RuntimeError):  # the home of nobody
+            path = path.expanduser()
         is_path = (
             model.startswith("local-dir:")
             or name.startswith(("/", ".", "~"))

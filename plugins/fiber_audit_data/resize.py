@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import IO, Literal
 
 import numpy as np
-import PIL
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
@@ -76,4 +75,4 @@ class Look:
     def __str__(self) -> str:
         height, width = self.height_width
         colour = "grey" if self.grey else "colour"
-        return f"{self.resize} to {height} × {width}, {colour}, bicubic (Pillow {PIL.__version__})"
+        return f"{self.resize} to {height} × {width}, {colour}, bicubic, alpha on {self.alpha}"

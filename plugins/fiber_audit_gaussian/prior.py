@@ -13,15 +13,16 @@ from torch import Tensor, nn
 
 from fiber_audit import DataError, WeightsError
 from fiber_audit.contracts import Dataset, Fitting, NonNegativeInt, Prediction, Prior
-from fiber_audit.loading import digest_of
+from fiber_audit.loading import digest_of, fingerprint
 from fiber_audit.sampling import FlowSchedule, derive_seed, noise_of
 
 from . import artefact
 from .denoiser import Denoiser
-from .fingerprint import fingerprint
 from .moments import moments_of, rank_for
 
 CHUNK = 256
+RESIDUE = 1e-12
+"""Of the largest number of a column: less spread than this is rounding, in float64."""
 WORDS = "a Gaussian fitted to the data: blurry, the floor that a trained prior must beat"
 
 
@@ -66,7 +67,7 @@ class GaussianPrior(Prior):
     lossless = True
 
     def __init__(self, path: str, rank: NonNegativeInt = 0) -> None:
-        found = artefact.read(Path(path))
+        found = artefact.read(Path(path).expanduser())
         if found is None:
             raise WeightsError(f"{path}: nothing is fitted there; run: fiber-audit fit SUITE")
         if found.facts["rank"] != rank:
@@ -106,7 +107,7 @@ class GaussianPrior(Prior):
         """
         chosen = inspect.signature(cls).bind(**options)
         chosen.apply_defaults()
-        folder, rank = Path(chosen.arguments["path"]), chosen.arguments["rank"]
+        folder, rank = Path(chosen.arguments["path"]).expanduser(), chosen.arguments["rank"]
         digest, data = fingerprint(task.data), task.data
         before = artefact.read(folder)
         if before and (before.facts["rank"], before.facts["digest"]) == (rank, digest):
@@ -146,13 +147,18 @@ def _chunks(data: Dataset) -> Iterator[Tensor]:
 
 
 def _scaling(data: Dataset) -> Scaling:
-    """[0, 1] to [-1, 1] for pictures; mean and deviation of each column of a table."""
+    """[0, 1] to [-1, 1] for pictures; mean and deviation of each column of a table.
+
+    A constant column is divided by 1.
+    """
     if len(data.data_shape) == 3:
         return Scaling(torch.tensor(0.5), torch.tensor(0.5))
-    n, mean, square = 0, torch.zeros(()), torch.zeros(())
+    n, mean, square, size = 0, torch.zeros(()), torch.zeros(()), torch.zeros(())
     for x in _chunks(data):  # Welford's way, chunk by chunk
         n, before = n + len(x), mean
         mean = mean + (x - mean).sum(0) / n
         square = square + ((x - before) * (x - mean)).sum(0)
+        size = torch.maximum(size, x.abs().amax(0))
     std = (square / (n - 1)).sqrt()
-    return Scaling(mean, torch.where(std > 0, std, 1.0))
+    least = (RESIDUE * size).clamp(min=torch.finfo(torch.float32).tiny)
+    return Scaling(mean, torch.where(std > least, std, 1.0))

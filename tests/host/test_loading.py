@@ -451,3 +451,8 @@ def test_the_page_says_what_is_said():
     assert len(rows) > 10
     for fragment in (part.strip() for row in rows for part in row.split("…")):
         assert fragment in said, fragment
+
+
+def test_the_home_of_nobody_is_a_sentence_not_an_exception():
+    with pytest.raises(WeightsError, match="nobody-at-all"), hub("~nobody-at-all/model", False):
+        raise OSError("~nobody-at-all/model is not a local folder and is not a valid model")

@@ -195,6 +195,34 @@ def test_another_crop_of_the_same_files_is_seen_though_their_stamps_are_the_same
     assert not any("already" in line for line in said)
 
 
+def test_an_option_that_changes_few_items_is_seen_where_the_data_tell_it(tmp_path):
+    said = []
+    for facts in ({"on": "white"}, {"on": "black"}, {"on": "black"}):
+        data = Rows(correlated(50, 4), ["a"] * 50)
+        data.facts = facts
+        GaussianPrior.fit(Fitting(data, "cpu", 0, said.append), path=str(tmp_path))
+
+    assert ["already" in line for line in said] == [False, False, True]
+
+
+def test_a_column_is_constant_in_any_unit_or_in_none(tmp_path):
+    varying = torch.randn(1000, 2, generator=generator()) * torch.tensor([1e-13, 1e13])
+    x = torch.cat([torch.tensor([0.1, 1234.567]).expand(1000, 2), varying], 1)
+    scale = fitted(x, tmp_path).scaling.scale
+
+    assert scale[:2].tolist() == [1.0, 1.0]
+    torch.testing.assert_close(scale[2:], varying.std(0))
+
+
+def test_a_home_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    fitted(correlated(50, 4), "~/fit")
+
+    assert (tmp_path / "fit" / "gaussian.safetensors").exists()
+    assert not (tmp_path / "~").exists()
+
+
 def test_what_cannot_be_is_said_in_a_sentence(tmp_path):
     with pytest.raises(WeightsError, match=r"nothing is fitted there; run: fiber-audit fit SUITE"):
         GaussianPrior(path=str(tmp_path))

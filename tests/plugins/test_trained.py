@@ -14,10 +14,12 @@ import torch
 from diffusers import AutoencoderKL, AutoencoderTiny, DDPMPipeline
 from fiber_audit_diffusers.prior import DiffusersPrior
 from fiber_audit_diffusers.trained import batches, checkpoint, corpus, fit, sheet
+from fiber_audit_diffusers.trained.alone import alone
 from fiber_audit_diffusers.trained.prior import OPTIONS, TrainedPrior
 from fiber_audit_diffusers.trained.recipe import CONVENIENCE, Recipe
+from fiber_audit_diffusers.trained.space import Columns
 from fiber_audit_diffusers.trained.taesd import TaesdAutoencoder
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from fiber_audit import DiskError, DivergedError, UsageError, WeightsError
 from fiber_audit.check import check_prior
@@ -221,7 +223,13 @@ def test_columns_are_standardised_and_their_units_do_not_matter(tmp_path):
     assert one.data_range is None
 
 
-def tiny_autoencoder(kind, folder):
+def tiny_autoencoder(kind, folder, seed=0):
+    with torch.random.fork_rng():
+        torch.random.manual_seed(seed)
+        _tiny_autoencoder(kind, folder)
+
+
+def _tiny_autoencoder(kind, folder):
     wide = (8, 8)
     if kind is AutoencoderKL:
         blocks = {"down_block_types": ("DownEncoderBlock2D",) * 2}
@@ -256,6 +264,32 @@ def test_latents_have_unit_channels_and_the_folder_holds_its_autoencoder(tmp_pat
     assert check_prior(again) == []
     assert not again.lossless
     assert not (tmp_path / "fit" / "model_index.json").exists()  # no pipeline knows the scaling
+
+
+def test_another_autoencoder_in_the_same_folder_is_refused_and_none_is_needed(
+    tmp_path, monkeypatch
+):
+    """In a killed fit, and in a finished one; its own copy stands for one that was deleted."""
+    tiny_autoencoder(AutoencoderTiny, tmp_path / "vae")
+    options = {**UNET, **OFTEN, "autoencoder": str(tmp_path / "vae")}
+    x, path = pictures(channels=3), tmp_path / "fit"
+    with monkeypatch.context() as patch:
+        killed_at(patch, 4)
+        with pytest.raises(KeyboardInterrupt):
+            fitted(x, path, **options)
+    tiny_autoencoder(AutoencoderTiny, tmp_path / "vae", seed=1)
+    with pytest.raises(UsageError, match=r"another content of '.*vae', the autoencoder"):
+        fitted(x, path, **options)
+    tiny_autoencoder(AutoencoderTiny, tmp_path / "vae")
+    fitted(x, path, **options)
+    tiny_autoencoder(AutoencoderTiny, tmp_path / "vae", seed=1)
+    with pytest.raises(UsageError, match="the autoencoder"):
+        fitted(x, path, **options)
+    shutil.rmtree(tmp_path / "vae")
+    said = []
+    fitted(x, path, said.append, **options)
+
+    assert said == [f"{path}: is fitted already"]
 
 
 def test_a_pair_of_taesd_files_is_an_autoencoder(tmp_path):
@@ -315,6 +349,75 @@ def test_damaged_weights_are_told_in_a_sentence(tmp_path):
 
     with pytest.raises(WeightsError, match="the fit is damaged"):
         TrainedPrior(path=str(tmp_path), **MLP)
+
+
+@pytest.mark.parametrize("torn", [{"x": torch.zeros(4)}, {"mean": torch.zeros(4)}, {}])
+def test_a_normalisation_without_its_numbers_is_refused(tmp_path, torn):
+    fitted(table(), tmp_path, **MLP)
+    save_file(torn, tmp_path / "normalisation.safetensors")
+
+    with pytest.raises(
+        WeightsError, match=r"normalisation.safetensors: holds .*, not {'mean': \(4"
+    ):
+        TrainedPrior(path=str(tmp_path), **MLP)
+
+
+def test_a_column_is_constant_in_any_unit_or_in_none():
+    """A constant one leaves a residue of rounding; one in small units leaves more, in its own."""
+    g = generator()
+    constant = torch.tensor([0.1, 1234.567]).expand(1000, 2)
+    x = torch.cat([constant, torch.randn(1000, 2, generator=g) * torch.tensor([1e-13, 1e13])], 1)
+    space = Columns((4,))
+    space.measure([x[:512], x[512:]])
+
+    assert space.std[:2].tolist() == [1.0, 1.0]
+    torch.testing.assert_close(space.std[2:], x[:, 2:].std(0, correction=0))
+
+
+def test_a_home_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    fitted(table(), "~/fit", **MLP)
+
+    assert (tmp_path / "fit" / "training.json").exists()
+    assert not (tmp_path / "~").exists()
+
+
+def test_two_fits_do_not_work_in_one_folder_at_once(tmp_path):
+    with alone(tmp_path), pytest.raises(UsageError, match="another fit is at work there"):
+        fitted(table(), tmp_path, **MLP)
+
+    assert fitted(table(), tmp_path, **MLP).facts["training data"] == "200 items"
+
+
+def test_the_room_of_a_killed_fit_is_used_again(tmp_path, monkeypatch):
+    spill = tmp_path / "items"
+    monkeypatch.setattr(corpus, "ON_DEVICE", 100)
+    spilled = {"held_out": 0.0, "seed": 0, "device": "cpu", "spill": spill, "say": print}
+    before = corpus.gathered(Rows(pictures(200)), **spilled)
+    assert before.spilled
+    monkeypatch.setattr(corpus.shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+
+    again = corpus.gathered(Rows(pictures(200)), **spilled)
+
+    assert torch.equal(again.items, before.items)
+
+
+def test_nothing_is_read_after_the_last_step_and_the_reader_ends(tmp_path, monkeypatch):
+    read, made = [], []
+    found, init = batches.Batches._read, batches.Batches.__init__
+    monkeypatch.setattr(corpus, "ON_DEVICE", 100)
+    monkeypatch.setattr(
+        batches.Batches, "_read", lambda self, step: read.append(step) or found(self, step)
+    )
+    monkeypatch.setattr(
+        batches.Batches, "__init__", lambda self, *a: made.append(self) or init(self, *a)
+    )
+    fitted(table(), tmp_path, **MLP)
+
+    assert read == [*range(8)]
+    assert made[0]._reader._shutdown
+    assert not any(thread.is_alive() for thread in made[0]._reader._threads)
 
 
 def test_data_that_no_disk_holds_are_refused_before_they_are_written(tmp_path, monkeypatch):

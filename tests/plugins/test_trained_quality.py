@@ -74,7 +74,7 @@ def test_nearest_is_the_nearest():
     torch.testing.assert_close(nearest(rows, training.split(9)), wanted, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 70, 33), (6,)])
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 70, 33), (3, 4, 4), (1, 3, 2), (1, 1, 1), (6,)])
 def test_eyes_are_the_same_at_every_call_and_see_each_row_alone(shape):
     x = torch.rand(5, *shape, generator=generator())
     for (name, one), two in zip(
@@ -82,6 +82,7 @@ def test_eyes_are_the_same_at_every_call_and_see_each_row_alone(shape):
     ):
         whole = seen(one, x, "cpu")
         torch.testing.assert_close(seen(two, x, "cpu", batch=2), whole, msg=name)
+        assert whole.isfinite().all()
         assert whole.std(0).max() > 0
 
 
@@ -165,6 +166,33 @@ def test_without_held_out_items_nothing_is_claimed():
 
     assert found.recital is None
     assert {d for each in found.distances.values() for d in each.values()} == {None}
+
+
+def test_draws_that_are_lost_are_counted_and_told(tmp_path):
+    items, law = pictures(200, 0), pictures(400, 5)
+    law[:200] = torch.nan
+    corpus = Corpus(items, torch.arange(50, 200), torch.arange(50))
+    options = {"network": "unet", "steps": 10}
+    record = Record(options, {"items": 200, "shape": [1, 12, 12]}, 0, 10, True, {})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sheet, "STEPS", 1)
+        some, none = (
+            judged(Reciting(data), corpus, 100, 0, "cpu", 50, lambda line: None)
+            for data in (law, law[:9])
+        )
+    told = card.write_card(tmp_path, record, some)[0]
+
+    assert 20 < some.lost == 100 - some.draws < 80
+    assert some.sentence.endswith(f"; {some.lost} of 100 draws were not finite")
+    assert told.startswith(f"{some.lost} draws were not finite and are left out; ")
+    assert json.loads((tmp_path / "quality.json").read_text())["lost"] == some.lost
+    assert (none.draws, none.lost, none.recital) == (0, 100, None)
+    assert none.sentence == "not measured; 100 of 100 draws were not finite"
+
+
+def test_numbers_too_large_for_a_distance_give_none_and_no_nan():
+    assert kernel_distance(normal(40, 3, 1), normal(40, 3, 2) * 1e38 * 10) is None
+    assert recital(torch.tensor([torch.inf]), torch.tensor([1.0])) is None
 
 
 def test_numbers_of_a_cell_are_read_as_they_are():

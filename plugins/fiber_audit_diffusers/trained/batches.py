@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from math import inf
 
 import torch
 from torch import Tensor
@@ -21,13 +22,16 @@ class Batches:
 
     Where the corpus is on the device, nothing waits for the host; where it is in a file, the next
     batch is read while the network computes.
+
+    steps: how many there are, so that nothing is read after the last.
     """
 
     def __init__(
-        self, corpus: Corpus, encode: Encode, size: int, flip: bool, seed: int, device: str
-    ) -> None:
+        self, corpus: Corpus, encode: Encode, size: int, flip: bool, seed: int, device: str,
+        steps: float = inf,
+    ) -> None:  # fmt: skip
         self.corpus, self.encode, self.size, self.flip, self.seed = corpus, encode, size, flip, seed
-        self.device = torch.device(device)
+        self.device, self.steps = torch.device(device), steps
         self._rows = corpus.training.to(corpus.items.device)
         self._reader = ThreadPoolExecutor(1) if corpus.spilled else None
         self._ahead: tuple[int, Future[Tensor]] | None = None
@@ -46,12 +50,19 @@ class Batches:
             x = torch.where(mirrored, x.flip(-1), x)
         return self.encode(x)
 
+    def close(self) -> None:
+        """Read nothing more."""
+        if self._reader is not None:
+            self._reader.shutdown(cancel_futures=True)
+
     def _taken(self, step: int) -> Tensor:
         if self._reader is None:
             return self._read(step)
         ahead = self._ahead if self._ahead and self._ahead[0] == step else None
         future = ahead[1] if ahead else self._reader.submit(self._read, step)
-        self._ahead = (step + 1, self._reader.submit(self._read, step + 1))
+        after = step + 1
+        more = after < self.steps
+        self._ahead = (after, self._reader.submit(self._read, after)) if more else None
         return future.result().to(self.device, non_blocking=True)
 
     def _read(self, step: int) -> Tensor:

@@ -33,7 +33,7 @@ def write_card(folder: Path, record: Record, quality: Quality | None) -> list[st
         text += "\n## Quality\n\n" + "\n".join(lines) + "\n" + READING
         if quality.recital is not None:
             text += RECITING.format(**dataclasses.asdict(quality.recital))
-        content = json.dumps(dataclasses.asdict(quality), indent=2)
+        content = json.dumps(dataclasses.asdict(quality), indent=2, allow_nan=False)
         write_file(folder / "quality.json", content + "\n")
     write_file(folder / "card.md", text)
     return lines
@@ -55,10 +55,12 @@ def _table(quality: Quality) -> list[str]:
     rows = [["seen by", *who], ["---"] * (len(who) + 1)]
     rows += [[eye, *(_cell(found[w]) for w in who)] for eye, found in quality.distances.items()]
     said = f"{quality.draws:,} draws and {quality.held_out:,} held-out items:"
+    if quality.lost:
+        said = f"{quality.lost:,} draws were not finite and are left out; {said}"
     return [said, "", *(f"| {' | '.join(row)} |" for row in rows)]
 
 
 def _cell(distance: Distance | None) -> str:
     if distance is None:
-        return "too few items"
+        return "too few items, or too large numbers"
     return f"{distance.value:.3g} ± {distance.stderr:.2g}"

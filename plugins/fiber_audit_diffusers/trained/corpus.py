@@ -101,6 +101,8 @@ def _empty(shape: tuple[int, ...], kind: torch.dtype, spill: Path) -> Tensor:
         return torch.empty(shape, dtype=kind)
     spill.parent.mkdir(parents=True, exist_ok=True)
     needed, free = size * kind.itemsize, shutil.disk_usage(spill.parent).free
+    if spill.exists():  # of a fit that was killed: its room is used again
+        free += getattr(spill.stat(), "st_blocks", 0) * 512
     if needed > free:  # a mapped file that runs out of disk would end the process
         raise DiskError(
             f"{spill}: the data need {needed / 2**30:.1f} GB; {free / 2**30:.1f} GB are free; "

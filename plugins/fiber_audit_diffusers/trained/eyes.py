@@ -64,7 +64,7 @@ def _strided(channels: int) -> nn.Module:
 def _pooled(channels: int) -> nn.Module:
     """Convolutions of 5 x 5 with pooling, and a grid of 4 x 4 in the end: it knows places."""
     return nn.Sequential(
-        nn.Conv2d(channels, 24, 5, 1, 2), nn.GELU(), nn.AvgPool2d(2),
+        nn.Conv2d(channels, 24, 5, 1, 2), nn.GELU(), nn.AvgPool2d(2, ceil_mode=True),
         nn.Conv2d(24, 24, 5, 1, 2), nn.GELU(), nn.AdaptiveAvgPool2d(4),
     )  # fmt: skip
 
@@ -77,7 +77,7 @@ def _layers(columns: int) -> nn.Module:
 
 def _spread(maps: Tensor) -> Tensor:
     """Mean and standard deviation of each map: (n, c, h, w) -> (n, 2 c)."""
-    return torch.cat([maps.mean((2, 3)), maps.std((2, 3))], dim=1)
+    return torch.cat([maps.mean((2, 3)), maps.std((2, 3), correction=0)], dim=1)
 
 
 def _small(x: Tensor, side: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -10,14 +11,15 @@ import torch
 
 from fiber_audit import UsageError
 from fiber_audit.contracts import Fitting
-from fiber_audit.loading import versions
+from fiber_audit.loading import fingerprint, versions
 from fiber_audit.sampling import derive_seed
 
 from . import artefact, checkpoint, record, sheet
+from .alone import alone
 from .batches import Batches
 from .card import write_card
 from .corpus import Corpus, encoded, gathered
-from .fingerprint import fingerprint
+from .latent_space import FOLDER, autoencoder, content
 from .model import Model, objective_of, space_of
 from .networks import built
 from .objective import Objective
@@ -32,19 +34,35 @@ def fit(task: Fitting, recipe: Recipe) -> None:
     """Train, or go on training, until the folder holds a finished fit.
 
     Raises:
-        UsageError: the options do not go with the data, or the folder holds another fit.
+        UsageError: the options do not go with the data, the folder holds another fit, or one is at
+            work there.
+        WeightsError: there is no such autoencoder.
         DivergedError: the training left the finite numbers; the last good checkpoint is kept.
     """
     recipe.suits(task.data.data_shape)
-    data = {
+    data = _data(task, recipe)
+    if record.begun(recipe, data, task.seed).finished:
+        task.say(f"{recipe.path}: is fitted already")
+        return
+    with alone(recipe.folder):
+        _fit(task, recipe, record.begun(recipe, data, task.seed))
+
+
+def _data(task: Fitting, recipe: Recipe) -> dict[str, Any]:
+    """What it is fitted to, for the record."""
+    found: dict[str, Any] = {
         "digest": fingerprint(task.data),
         "items": len(task.data),
         "shape": list(task.data.data_shape),
     }
-    found = record.begun(recipe, data, task.seed)
-    if found.finished:
-        task.say(f"{recipe.path}: is fitted already")
-        return
+    if recipe.source is not None:
+        copy = recipe.folder / FOLDER  # stands for it where it was deleted after the fit
+        gone = copy.is_dir() and not recipe.source.exists()
+        found["autoencoder"] = content(autoencoder(copy if gone else recipe.source))
+    return found
+
+
+def _fit(task: Fitting, recipe: Recipe, found: Record) -> None:
     found.write(recipe.folder)
     spill = recipe.folder / checkpoint.FOLDER / "items"
     corpus = gathered(task.data, recipe.held_out, task.seed, task.device, spill, task.say)
@@ -100,26 +118,28 @@ def _trained(
     batches = _batches(task, recipe, corpus, space)
     model = Model(state.average, objective, space)
     saved = shown = time.monotonic()
-    for _ in train(state, objective, batches, task.say):
-        now = time.monotonic()
-        if now - saved > 60 * recipe.checkpoint_minutes:
-            checkpoint.save(state, recipe.folder)
-            _noted(found, state).write(recipe.folder)
-            saved = time.monotonic()
-        if recipe.sample_minutes and now - shown > 60 * recipe.sample_minutes:
-            _sheet(task, recipe, corpus, model)
-            shown = time.monotonic()
+    with closing(batches):
+        for _ in train(state, objective, batches, task.say):
+            now = time.monotonic()
+            if now - saved > 60 * recipe.checkpoint_minutes:
+                checkpoint.save(state, recipe.folder)
+                _noted(found, state).write(recipe.folder)
+                saved = time.monotonic()
+            if recipe.sample_minutes and now - shown > 60 * recipe.sample_minutes:
+                _sheet(task, recipe, corpus, model)
+                shown = time.monotonic()
     checkpoint.save(state, recipe.folder)
     _noted(found, state).write(recipe.folder)
     return state
 
 
 def _batches(task: Fitting, recipe: Recipe, corpus: Corpus, space: Space) -> Batches:
-    if not recipe.autoencoder:
-        return Batches(corpus, space.encode, recipe.batch, recipe.flip, task.seed, task.device)
+    size, seed, device, steps = recipe.batch, task.seed, task.device, recipe.steps
+    if recipe.source is None:
+        return Batches(corpus, space.encode, size, recipe.flip, seed, device, steps)
     spill = recipe.folder / checkpoint.FOLDER / "states"
     states = encoded(corpus, space.encode, space.state_shape, recipe.flip, task.device, spill)
-    return Batches(states, lambda z: z, recipe.batch, False, task.seed, task.device)
+    return Batches(states, lambda z: z, size, False, seed, device, steps)
 
 
 def _sheet(task: Fitting, recipe: Recipe, corpus: Corpus, model: Model) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 import torch
 from torch import Tensor
@@ -23,7 +24,8 @@ def kernel_distance(x: Tensor, y: Tensor) -> Distance | None:
     """Unbiased squared maximum mean discrepancy of x (n, d) and y (m, d), in float64.
 
     By the kernel (x . y / d + 1)^3; Binkowski et al., ICLR 2018. The standard error is that of a
-    jackknife over ten blocks of rows, which must be in random order. None below 20 rows.
+    jackknife over ten blocks of rows, which must be in random order. None below 20 rows,
+    and where numbers are too large for a finite one.
 
     >>> x = torch.arange(20.0)[:, None]
     >>> kernel_distance(x, x + 1).value == kernel_distance(x + 1, x).value
@@ -41,7 +43,8 @@ def kernel_distance(x: Tensor, y: Tensor) -> Distance | None:
         ]
     )
     stderr = (BLOCKS - 1) / BLOCKS**0.5 * less.std(correction=0)
-    return Distance(float(_estimate(xx, yy, xy)), float(stderr))
+    value = float(_estimate(xx, yy, xy))
+    return Distance(value, float(stderr)) if isfinite(value + float(stderr)) else None
 
 
 def _estimate(xx: Tensor, yy: Tensor, xy: Tensor) -> Tensor:

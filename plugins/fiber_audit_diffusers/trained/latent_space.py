@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fiber_audit import WeightsError
+from fiber_audit.loading import digest_of
 
 from ..codec import Latents
 from .networks import multiple_of
@@ -22,6 +23,8 @@ from .space import Space, moments
 from .taesd import TaesdAutoencoder, pair_in, read_pair
 
 FOLDER = "vae"
+RESIDUE = 1e-6
+"""Of the largest number of a channel: less spread than this is an autoencoder's rounding."""
 
 
 class LatentSpace(Space):
@@ -62,9 +65,9 @@ class LatentSpace(Space):
         place = self.codec.mean.device
         with torch.no_grad():
             latents = (self.encode(part.to(place)) for batch in batches for part in batch.split(64))
-            mean, std = moments(latents, along=(0, 2, 3))
+            mean, std = moments(latents, along=(0, 2, 3), residue=RESIDUE)
         self.codec.mean.copy_(mean.reshape(-1, 1, 1))
-        self.codec.std.copy_(std.clamp(min=1e-6).reshape(-1, 1, 1))
+        self.codec.std.copy_(std.reshape(-1, 1, 1))
 
     def save(self, folder: Path) -> None:
         """Write the measures, and the autoencoder, so that the folder needs no other."""
@@ -96,3 +99,9 @@ def autoencoder(folder: Path) -> ModelMixin:
             f"autoencoder = {str(folder)!r}: holds no diffusers autoencoder (config.json with "
             f"safetensors) and no pair of TAESD files ({error})."
         ) from error
+
+
+def content(vae: ModelMixin) -> str:
+    """SHA-256 of an autoencoder: its weights, and how its config puts them together."""
+    config = {name: value for name, value in vae.config.items() if not name.startswith("_")}
+    return digest_of({"autoencoder": vae}, json.dumps(config, sort_keys=True, default=str))

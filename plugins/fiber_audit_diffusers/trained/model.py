@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
 
@@ -56,7 +54,7 @@ def space_of(recipe: Recipe, data_shape: tuple[int, ...], fitted: bool = False) 
     """
     if len(data_shape) != 3:
         return Columns(data_shape)
-    if not recipe.autoencoder:
+    if recipe.source is None:
         return Pixels(recipe, data_shape)
-    folder = recipe.folder / FOLDER if fitted else Path(recipe.autoencoder)
+    folder = recipe.folder / FOLDER if fitted else recipe.source
     return LatentSpace(recipe, data_shape, autoencoder(folder))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isfinite
 
 import torch
 from torch import Tensor
@@ -47,5 +48,7 @@ def recital(of_draws: Tensor, of_held_out: Tensor) -> Recital | None:
     if not len(of_draws) or not len(of_held_out) or not float(of_held_out.median()):
         return None
     ratio = float(of_draws.median() / of_held_out.median())
+    if not isfinite(ratio):
+        return None
     near = of_held_out.double().quantile(0.01)
     return Recital(ratio, float((of_draws < near).double().mean()))

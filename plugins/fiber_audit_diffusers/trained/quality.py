@@ -27,13 +27,15 @@ LEAST = 0.1
 class Quality:
     """distances: eye -> who ("draws", "a Gaussian", "training data") -> distance to held-out data.
 
-    recital: None where no items were held out. draws, held_out: how many were compared.
+    recital: None where no items were held out. draws, held_out: how many were compared. lost: draws
+    that were not finite, and are not among those.
     """
 
     draws: int
     held_out: int
     distances: Mapping[str, Mapping[str, Distance | None]]
     recital: Recital | None
+    lost: int = 0
 
     @property
     def sentence(self) -> str:
@@ -43,7 +45,12 @@ class Quality:
             draws, gaussian = found.get("draws"), found.get("a Gaussian")
             if draws and gaussian:
                 told.append(f"{eye} {draws.value:.3g} (a Gaussian {gaussian.value:.3g})")
-        return f"kernel distance to held-out items: {', '.join(told)}" if told else "not measured"
+        sentence = (
+            f"kernel distance to held-out items: {', '.join(told)}" if told else "not measured"
+        )
+        if self.lost:
+            sentence += f"; {self.lost} of {self.draws + self.lost} draws were not finite"
+        return sentence
 
 
 def judged(
@@ -77,7 +84,7 @@ def judged(
         for name, eye in eyes(data_shape, device).items()
     }  # fmt: skip
     recited = _recited(model, corpus, draws, real, device, flip)
-    return Quality(len(draws), len(real), distances, recited)
+    return Quality(len(draws), len(real), distances, recited, lost=n - len(draws))
 
 
 def _half_mirrored(x: Tensor, generator: torch.Generator) -> Tensor:

@@ -47,7 +47,12 @@ class Recipe:
     @property
     def folder(self) -> Path:
         """Where the fit is kept."""
-        return Path(self.path)
+        return Path(self.path).expanduser()
+
+    @property
+    def source(self) -> Path | None:
+        """The folder of the autoencoder, where there is one."""
+        return Path(self.autoencoder).expanduser() if self.autoencoder else None
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -18,9 +18,11 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Record:
-    """options: that make another prior. data: digest, items, held_out, shape. state: in words.
+    """options: that make another prior. seed: of all randomness. step: how many are taken.
 
-    facts: all else that a reader should know: versions, device, seconds, loss.
+    data: `digest`, `items` and `shape` of the training data, and `autoencoder`, the digest of the
+    one whose latents are modelled. finished: the folder holds the whole fit. facts: all else that a
+    reader should know: versions, device, seconds, loss, quality.
     """
 
     options: Mapping[str, Any]
@@ -111,7 +113,8 @@ def begun(recipe: Recipe, data: Mapping[str, Any], seed: int) -> Record:
     """The record to go on from: a new one, or that of the same fit.
 
     Raises:
-        UsageError: the folder holds a fit with other options, to other data or with another seed.
+        UsageError: the folder holds a fit with other options, to other data, with another
+            seed or in the latents of another autoencoder.
     """
     found = read(recipe.folder)
     if found is None:
@@ -119,6 +122,8 @@ def begun(recipe: Recipe, data: Mapping[str, Any], seed: int) -> Record:
     other = differences(found.options, recipe.identity)
     if found.data["digest"] != data["digest"]:
         other.append(f"data of {found.data['items']} items, not those of now ({data['items']})")
+    if found.data.get("autoencoder") != data.get("autoencoder"):
+        other.append(f"another content of {recipe.autoencoder!r}, the autoencoder")
     if found.seed != seed:
         other.append(f"seed {found.seed}, not {seed}")
     if other:

@@ -12,10 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
+from fiber_audit import WeightsError
+
 from .networks import multiple_of
 from .recipe import Recipe
 
 FILE = "normalisation.safetensors"
+RESIDUE = 1e-12
+"""Of the largest number of a column: less spread than this is rounding, in float64."""
 
 
 class Space(nn.Module):
@@ -50,9 +54,21 @@ class Space(nn.Module):
             save_file(found, folder / FILE)
 
     def load(self, folder: Path) -> None:
-        """Read what was measured."""
+        """Read what was measured.
+
+        Raises:
+            WeightsError: the file holds other tensors, or of other shapes.
+        """
         if self.measured:
-            self.load_state_dict(load_file(folder / FILE), strict=False)
+            found, own = load_file(folder / FILE), self.state_dict()
+            shapes = {name: tuple(value.shape) for name, value in found.items()}
+            wanted = {name: tuple(own[name].shape) for name in self.measured}
+            if shapes != wanted:
+                raise WeightsError(
+                    f"{folder / FILE}: holds {shapes or 'nothing'}, not {wanted}; delete the "
+                    f"folder, and run: fiber-audit fit SUITE"
+                )
+            self.load_state_dict(found, strict=False)
 
 
 class Pixels(Space):
@@ -113,17 +129,24 @@ class Columns(Space):
 
     def measure(self, batches: Iterable[Tensor]) -> None:
         """Mean and standard deviation of each column; 1 for a constant one."""
-        mean, std = moments(batches, along=(0,))
+        mean, std = moments(batches, along=(0,), residue=RESIDUE)
         self.mean.copy_(mean)
-        self.std.copy_(torch.where(std > 1e-12, std, 1.0))
+        self.std.copy_(std)
 
 
-def moments(batches: Iterable[Tensor], along: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation over some dimensions of all batches, in float64."""
-    count, total, square = 0, torch.zeros(()), torch.zeros(())
+def moments(
+    batches: Iterable[Tensor], along: tuple[int, ...], residue: float
+) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation over some dimensions of all batches, in float64.
+
+    residue: share of the largest number; where the deviation is not above it, it is rounding, and
+    1 is returned.
+    """
+    count, total, square, size = 0, torch.zeros(()), torch.zeros(()), torch.zeros(())
     center: Tensor | None = None
     for batch in batches:
         rows = batch.detach().cpu().double()
+        size = torch.maximum(size, rows.abs().amax(along))
         if center is None:  # shifted sums: no digits are lost where the mean is large
             center = rows.mean(along, keepdim=True)
         rows = rows - center
@@ -132,4 +155,5 @@ def moments(batches: Iterable[Tensor], along: tuple[int, ...]) -> tuple[Tensor, 
     assert center is not None
     mean = total / count
     std = (square / count - mean.square()).clamp(min=0).sqrt()
-    return mean + center.reshape(mean.shape), std
+    least = (residue * size).clamp(min=torch.finfo(torch.float32).tiny)
+    return mean + center.reshape(mean.shape), torch.where(std > least, std, 1.0)
