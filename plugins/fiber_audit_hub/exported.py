@@ -51,7 +51,8 @@ class ExportedExtractor(ImageExtractor):
         grey: the network takes one channel.
         pool: from maps or tokens to features; "auto" is the mean.
         channels: "last" where the program returns (n, h, w, c).
-        prefix: leading tokens, class or registers, that a mean leaves out.
+        prefix: leading tokens, class or registers, that a mean leaves out; "cls" is
+            the first of them.
         flat_limit: features that pool = "flatten" may give.
 
     Raises:

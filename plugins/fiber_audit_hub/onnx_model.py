@@ -47,7 +47,8 @@ class OnnxExtractor(ImageExtractor):
         layer: a node of the graph, by onnx2torch's name; "" is the first output.
         pool: from maps or tokens to features; "auto" is the mean.
         channels: "last" where the layer returns (n, h, w, c).
-        prefix: leading tokens, class or registers, that a mean leaves out.
+        prefix: leading tokens, class or registers, that a mean leaves out; "cls" is
+            the first of them.
         flat_limit: features that pool = "flatten" may give.
         dtype: of the network; features are float32.
 

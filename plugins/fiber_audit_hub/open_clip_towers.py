@@ -27,8 +27,9 @@ from .checkpoints import fill, read
 from .images import Dtype, ImageExtractor
 from .layers import Layer
 from .open_clip_files import LOCAL, model_files
-from .pooling import Pool, Pooling
+from .pooling import FoundChannels, Pool, Pooling
 from .steps import Steps
+from .tokens import Tokens, tokens_of_timm
 
 NO_TEXT = {"context_length": 1, "vocab_size": 2, "width": 8, "heads": 1, "layers": 1}
 """A tower of texts that costs nothing: the model's own is not needed, and may be of another hub."""
@@ -46,11 +47,14 @@ class OpenClipExtractor(ImageExtractor):
         download: fetch what the caches lack.
         layer: any module of the image tower; "" is the embedding in the space shared with texts.
         pool: of another layer, from tokens or maps to features.
+        channels: "last" where that layer returns (n, h, w, c), "first" for (n, c, h, w); "auto"
+            sees it in the shape.
         normalize: embeddings of length 1, as retrieval compares them.
         dtype: of the network; features are float32.
 
     Raises:
         UnknownName: open_clip has no such model, tag or layer.
+        UsageError: the layer has no class token, or its shape does not tell where channels are.
         WeightsError: the weights are absent, or not this model's.
     """
 
@@ -62,6 +66,7 @@ class OpenClipExtractor(ImageExtractor):
         download: bool = False,
         layer: str = "",
         pool: Pool = "auto",
+        channels: FoundChannels = "auto",
         normalize: bool = False,
         dtype: Dtype = "float32",
     ) -> None:
@@ -85,7 +90,7 @@ class OpenClipExtractor(ImageExtractor):
             tensor_path=steps.of_tensor,
             library_path=steps.of_picture,
             preprocessing=repr(transform),
-            pool=kind(pool, prefix=_prefix(seen)),
+            pool=kind(pool, channels, **_tokens(seen, pool)),
             dtype=dtype,
             facts={"versions": versions("open_clip_torch", "timm", "torch", "torchvision")},
             identity=("open-clip", layer, _settings(config)),
@@ -119,11 +124,13 @@ def _settings(config: Mapping[str, Any]) -> str:
     return json.dumps({k: v for k, v in config.items() if k != "text_cfg"}, sort_keys=True)
 
 
-def _prefix(tower: Any) -> int:
-    """Leading tokens that are no patches."""
+def _tokens(tower: Any, pool: Pool) -> Tokens:
     if hasattr(tower, "trunk"):
-        return int(getattr(tower.trunk, "num_prefix_tokens", 0))
-    return int(hasattr(tower, "class_embedding"))
+        return tokens_of_timm(tower.trunk, pool)
+    if not hasattr(tower, "class_embedding"):
+        return {"prefix": 0, "patches": 0}
+    high, wide = tower.grid_size
+    return {"prefix": 1, "patches": high * wide}
 
 
 @contextmanager

@@ -20,21 +20,25 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from fiber_audit import UsageError
+
 from .photograph import photograph
 
 Path = Callable[[Tensor], Tensor]
 PIXELS = 3e-3
 """Of the contrast of what the network sees. PIL's fixed-point ties cost up to 1.2e-3; a crop that
 is off by one, a missing filter, a missing clamp or another mean cost 1e-2 and more."""
-SIZES = ((1003, 677), (301, 203))
-"""The first is there to be shrunk: a resize without a filter shows nowhere else."""
+SIZES = ((1003, 677), (203, 301), (61, 47), (301, 203))
+"""The first is there to be shrunk: a resize without a filter shows nowhere else. Then one on end,
+and one that is enlarged, by no simple ratio, which would be full of ties. What the network makes of
+a picture is asked of the last alone."""
 
 
 @dataclass(frozen=True)
 class Gap:
     """How far the tensor path is from the library's, relative to what the library gives.
 
-    pixels: of what the network sees, the worst of two pictures; features: of the odd-sized one.
+    pixels: of what the network sees, the worst of all pictures; features: of the last one.
     Both with the rounding of the library. unrounded: features without it, as an audit has them.
     """
 
@@ -53,7 +57,11 @@ class Gap:
 def gap_between(
     tensor_path: Path, library_path: Callable[[Image], Tensor], features: Path
 ) -> tuple[Gap, Tensor, Tensor]:
-    """Compare two paths on two pictures; also the library's pixels and their features (1, d)."""
+    """Compare two paths on pictures; also the library's pixels and their features (1, d).
+
+    Raises:
+        UsageError: the features are not one row per picture.
+    """
     pixels = 0.0
     with torch.no_grad():
         for size in SIZES:
@@ -61,10 +69,18 @@ def gap_between(
             x, library = _unit(picture), library_path(picture)
             plain, clamped, *rounded = (_within(way, tensor_path, x) for way in _ways())
             best = min((plain, *rounded), key=lambda found: contrasted(found, library))
-            pixels = max(pixels, contrasted(best, library), contrasted(plain, clamped))
-        wanted = features(library)
-        by_features = (relative(features(found), wanted) for found in (best, plain))
-        return Gap(pixels, *by_features), library, wanted
+            loose = 0.0 if best is plain else contrasted(plain, clamped)  # floats keep no range
+            pixels = max(pixels, contrasted(best, library), loose)
+        if not plain.shape == best.shape == library.shape:
+            return Gap(pixels, float("inf"), float("inf")), library, features(library)
+        three = features(torch.cat([library, best, plain]))
+        if len(three) != 3:
+            raise UsageError(
+                f"the layer gives {len(three)} rows of features for 3 pictures, as windows or "
+                "heads do: choose another layer."
+            )
+        wanted, *found = three.split(1)
+        return Gap(pixels, *(relative(rows, wanted) for rows in found)), library, wanted
 
 
 def relative(found: Tensor, wanted: Tensor) -> float:

@@ -25,8 +25,9 @@ from .checkpoints import fill, read
 from .images import Dtype, ImageExtractor
 from .layers import Layer
 from .names import nearest
-from .pooling import FLAT_LIMIT, Pool, Pooling
+from .pooling import FLAT_LIMIT, FoundChannels, Pool, Pooling
 from .steps import Steps
+from .tokens import tokens_of_timm
 
 LOCAL = "local-dir:"
 
@@ -44,13 +45,16 @@ class TimmExtractor(ImageExtractor):
         seed: of random weights.
         layer: any module of the network; "" is what timm gives to the classifier.
         pool: from maps or tokens to features; "auto" leaves the last layer to timm, and takes the
-            mean of any other, class and register tokens left out.
+            mean of any other, class and register tokens left out where it has them.
+        channels: "last" where the layer returns (n, h, w, c), "first" for (n, c, h, w); "auto"
+            asks timm about the last layer, and sees it in the shape of any other.
         flat_limit: features that pool = "flatten" may give.
         size: side of the input where it is not the published one; 0 is that one.
         dtype: of the network; features are float32.
 
     Raises:
         UnknownName: timm has no such model, or the model no such layer.
+        UsageError: the layer has no class token, or its shape does not tell where channels are.
         WeightsError: no weights are named, or they are absent or not this model's.
     """
 
@@ -64,6 +68,7 @@ class TimmExtractor(ImageExtractor):
         seed: NonNegativeInt = 0,
         layer: str = "",
         pool: Pool = "auto",
+        channels: FoundChannels = "auto",
         flat_limit: Count = FLAT_LIMIT,
         size: NonNegativeInt = 0,
         dtype: Dtype = "float32",
@@ -92,7 +97,12 @@ class TimmExtractor(ImageExtractor):
             tensor_path=steps.of_tensor,
             library_path=steps.of_picture,
             preprocessing=repr(transform),
-            pool=Pooling(pool, _channels(network), _prefix(network), flat_limit),
+            pool=Pooling(
+                pool,
+                _channels(network, layer) if channels == "auto" else channels,
+                flat_limit=flat_limit,
+                **tokens_of_timm(network, pool),
+            ),
             dtype=dtype,
             facts={"versions": versions("timm", "torch", "torchvision")},
             identity=("timm", model, layer, str(size)),
@@ -127,12 +137,10 @@ def _part(network: Any, layer: str, pool: Pool) -> nn.Module:
     return network if pool == "auto" else _Unpooled(network)
 
 
-def _channels(network: Any) -> Any:
+def _channels(network: Any, layer: str) -> FoundChannels:
+    if layer:  # which may be another way round than the last one
+        return "auto"
     return "last" if str(getattr(network, "output_fmt", "")).endswith("NHWC") else "first"
-
-
-def _prefix(network: Any) -> int:
-    return int(getattr(network, "num_prefix_tokens", 0))
 
 
 class _Unpooled(nn.Module):

@@ -19,16 +19,17 @@ import importlib
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from fiber_audit import UnknownName, UsageError
+from fiber_audit import FiberAuditError, UnknownName, UsageError
 from fiber_audit.contracts import Count, NonNegativeInt
-from fiber_audit.loading import versions
+from fiber_audit.loading import hub, versions
 
 from .checkpoints import fill, read
 from .images import Dtype, ImageExtractor
@@ -36,6 +37,7 @@ from .layers import Layer
 from .names import nearest
 from .pooling import FLAT_LIMIT, Channels, Pool, Pooling
 from .preprocessing import Interpolation, Mean, Preprocessing, Side
+from .sources import code_digest, loose_digest
 
 
 class TorchModuleExtractor(ImageExtractor):
@@ -45,6 +47,7 @@ class TorchModuleExtractor(ImageExtractor):
         target: "package.module:factory" of an installed package; it returns a torch.nn.Module.
         arguments: keyword arguments of the factory.
         weights: a checkpoint, .safetensors or a state_dict; "" where the factory loads its own.
+        download: let the package fetch what it loads; otherwise it is kept off the network.
         mean: of the network's training data, one number or one per channel, after `range`; 0 where
             nothing is subtracted. There is no default: the wrong one is the usual mistake.
         std: likewise; 1 where nothing is divided by.
@@ -57,13 +60,14 @@ class TorchModuleExtractor(ImageExtractor):
         layer: any module of the network; "" is what the network returns.
         pool: from maps or tokens to features; "auto" is the mean.
         channels: "last" where the layer returns (n, h, w, c).
-        prefix: leading tokens, class or registers, that a mean leaves out.
+        prefix: leading tokens, class or registers, that a mean leaves out; "cls" is
+            the first of them.
         flat_limit: features that pool = "flatten" may give.
         dtype: of the network; features are float32.
 
     Raises:
         UsageError: the target is a file, or gives no network, or the network takes no such pixels.
-        WeightsError: the weights are absent, or not this network's.
+        WeightsError: the weights are absent, or not this network's, or would have to be fetched.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class TorchModuleExtractor(ImageExtractor):
         std: Mean,
         arguments: Mapping[str, Any] | None = None,
         weights: str = "",
+        download: bool = False,
         resize: Side = 0,
         crop: Side = 0,
         interpolation: Interpolation = "bilinear",
@@ -89,7 +94,7 @@ class TorchModuleExtractor(ImageExtractor):
     ) -> None:
         steps = Preprocessing(resize, crop, interpolation, antialias, mean, std, range, grey)
         given = dict(arguments or {})
-        network = _made(target, given).float()
+        network = _made(target, given, download).float()
         if weights:
             fill(network, read(Path(weights).expanduser()), target)
         super().__init__(
@@ -101,11 +106,17 @@ class TorchModuleExtractor(ImageExtractor):
             pool=Pooling(pool, channels, prefix, flat_limit),
             dtype=dtype,
             facts={"versions": versions(target.partition(".")[0].partition(":")[0], "torch")},
-            identity=(target, json.dumps(given, sort_keys=True, default=repr), layer),
+            identity=(
+                target,
+                json.dumps(given, sort_keys=True, default=repr),
+                layer,
+                code_digest(target, network),
+                loose_digest(network),
+            ),
         )
 
 
-def _made(target: str, arguments: Mapping[str, Any]) -> nn.Module:
+def _made(target: str, arguments: Mapping[str, Any], download: bool) -> nn.Module:
     """Call the factory, with a seed in case it draws its weights."""
     if not re.fullmatch(r"\w+(\.\w+)*:\w+(\.\w+)*", target):
         raise UsageError(
@@ -115,26 +126,49 @@ def _made(target: str, arguments: Mapping[str, Any]) -> nn.Module:
     module_name, _, path = target.partition(":")
     if module_name.partition(".")[0] in sys.stdlib_module_names:
         raise UsageError(f"target = {target!r}: Python's own library makes no networks.")
-    try:
-        factory: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"target = {target!r}: {error.name} is not installed; pip install it, or mend the name."
-        ) from error
+    with _strangers(target, "cannot be imported", download):
+        try:
+            factory: Any = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            raise UsageError(
+                f"target = {target!r}: {error.name} is not installed; pip install it, or mend the "
+                "name."
+            ) from error
     for part in path.split("."):
         if not hasattr(factory, part):
             public = [name for name in vars(factory) if not name.startswith("_")]
             raise UnknownName(f"target = {target!r}: no {part!r}. {nearest(part, public)}")
         factory = getattr(factory, part)
-    with torch.random.fork_rng(devices=[]):
+    how = f"fails with arguments = {dict(arguments)}"
+    with torch.random.fork_rng(devices=[]), _strangers(target, how, download):
         torch.manual_seed(0)
-        try:
-            made = factory(**arguments)
-        except Exception as error:  # a stranger's code may raise anything
-            raise UsageError(
-                f"{target} fails with arguments = {dict(arguments)} "
-                f"({type(error).__name__}: {error})."
-            ) from error
+        made = factory(**arguments)
     if not isinstance(made, nn.Module):
         raise UsageError(f"{target} returns a {type(made).__name__}, not a torch.nn.Module.")
     return made
+
+
+@contextmanager
+def _strangers(target: str, how: str, download: bool) -> Iterator[None]:
+    """Run code that may raise anything, and reach for anything: off the network unless told.
+
+    Failures of files and of servers are told as those of a hub, all else as the code's own.
+    """
+    with hub(target, download):
+        try:
+            yield
+        except FiberAuditError:
+            raise
+        except Exception as error:
+            if any(isinstance(cause, OSError) for cause in _chain(error)):
+                raise
+            said = " ".join(str(error).split()).rstrip(".")
+            raise UsageError(
+                f"target = {target!r}: {how} ({type(error).__name__}: {said})."
+            ) from error
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -28,7 +28,8 @@ from .checkpoints import State, fill
 from .images import Dtype, ImageExtractor
 from .layers import tensor_of
 from .names import nearest
-from .pooling import FLAT_LIMIT, Channels, Pool, Pooling
+from .pooling import FLAT_LIMIT, FoundChannels, Pool, Pooling
+from .tokens import Tokens
 from .torchvision_weights import Published
 
 
@@ -39,19 +40,23 @@ class TorchvisionExtractor(ImageExtractor):
         model: torchvision's name, say "convnext_tiny".
         weights: one of the model's published weights, say "IMAGENET1K_V1" or "DEFAULT"; or the path
             of a checkpoint (.safetensors, or a state_dict) with any number of classes; "random"
-            draws them from the seed.
+            draws them from the seed. Of Inception and GoogLeNet only published weights have
+            transform_input on, as torchvision makes them.
         download: fetch published weights if torch's cache lacks them.
         preset: the published weights whose preprocessing is used with a checkpoint of one's own.
         seed: of random weights.
         layer: a node of `torchvision.models.feature_extraction`; "" is what the last linear layer
             is given.
-        pool: from maps or tokens to features; "auto" is the mean, the class token left out.
-        channels: "last" where the layer returns (n, h, w, c), as blocks of a Swin do.
+        pool: from maps or tokens to features; "auto" is the mean, the class token left out
+            where the layer has it.
+        channels: "last" where the layer returns (n, h, w, c), as blocks of a Swin do, "first" for
+            (n, c, h, w); "auto" sees it in the shape.
         flat_limit: features that pool = "flatten" may give.
         dtype: of the network; features are float32.
 
     Raises:
         UnknownName: torchvision has no such model, or the model no such layer or weights.
+        UsageError: the layer has no class token, or its shape does not tell where channels are.
         WeightsError: the weights are absent or not this model's.
     """
 
@@ -65,7 +70,7 @@ class TorchvisionExtractor(ImageExtractor):
         seed: NonNegativeInt = 0,
         layer: str = "",
         pool: Pool = "auto",
-        channels: Channels = "first",
+        channels: FoundChannels = "auto",
         flat_limit: Count = FLAT_LIMIT,
         dtype: Dtype = "float32",
     ) -> None:
@@ -73,7 +78,7 @@ class TorchvisionExtractor(ImageExtractor):
         transforms = published.preset(weights if weights in published.all else preset)
         state = None if weights == "random" else published.state(weights, download)
         network = _network(model, state, seed)
-        prefix = int(hasattr(network, "class_token"))
+        told = _input_of(network, weights in published.all)
         preprocessing = Preset(transforms)
         super().__init__(
             _Node(network, layer) if layer else _headless(network, model),
@@ -81,10 +86,10 @@ class TorchvisionExtractor(ImageExtractor):
             tensor_path=preprocessing.of_tensor,
             library_path=preprocessing.of_picture,
             preprocessing=f"{transforms!r} antialias={transforms.antialias}",
-            pool=Pooling(pool, channels, prefix, flat_limit),
+            pool=Pooling(pool, channels, flat_limit=flat_limit, **_tokens(network)),
             dtype=dtype,
-            facts={"versions": versions("torchvision", "torch")},
-            identity=("torchvision", model, layer),
+            facts={"versions": versions("torchvision", "torch"), **told},
+            identity=("torchvision", model, layer, *told.values()),
         )
 
 
@@ -120,11 +125,26 @@ def _network(model: str, state: State | None, seed: int) -> nn.Module:
             classes = len(state[last]) if last in state else 0
             if classes and classes != len(network.state_dict()[last]):
                 network = models.get_model(model, weights=None, num_classes=classes, **quick)
-    if hasattr(network, "transform_input"):  # as with all published weights of these two
-        setattr(network, "transform_input", True)  # noqa: B010 - torch types say Module
     if state is not None:
         fill(network, state, f"torchvision {model}")
     return network.eval()
+
+
+def _input_of(network: Any, published: bool) -> dict[str, str]:
+    """Set what Inception and GoogLeNet do to their input, as torchvision does; tell of it.
+
+    All published weights of these two take it with another mean and std; one's own need not.
+    """
+    if not hasattr(network, "transform_input"):
+        return {}
+    network.transform_input = published
+    return {"transform_input": str(published).lower()}
+
+
+def _tokens(network: Any) -> Tokens:
+    if not hasattr(network, "class_token"):
+        return {"prefix": 0, "patches": 0}
+    return {"prefix": 1, "patches": (network.image_size // network.patch_size) ** 2}
 
 
 def _headless(network: nn.Module, model: str) -> nn.Module:

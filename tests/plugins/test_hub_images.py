@@ -130,6 +130,32 @@ def test_the_photograph_uses_the_range_and_has_no_symmetry():
         assert np.abs(turned - pixels).mean() > 10
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [lambda h, w: h > w, lambda h, w: w < 100],
+    ids=["on end", "small"],
+)
+def test_preprocessing_that_is_wrong_of_some_sizes_alone_is_refused(wrong):
+    right, shifted = by_hand(), by_hand(shift=1)
+
+    with pytest.raises(PluginError, match="is not the library's own"):
+        made(lambda x: (shifted if wrong(*x.shape[-2:]) else right)(x))
+
+
+def test_a_layer_that_gives_no_row_per_picture_is_refused():
+    class Windows(nn.Module):
+        def forward(self, x):
+            return x.unfold(2, 28, 28).unfold(3, 28, 28).permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
+
+    class Alone(nn.Module):
+        def forward(self, x):
+            return x.mean((2, 3)).mean(0, keepdim=True)
+
+    for rows, layer in ((12, Windows()), (1, Alone())):
+        with pytest.raises(UsageError, match=f"{rows} rows of features for 3 pictures"):
+            made(network=layer)
+
+
 def test_an_extractor_keeps_its_contract():
     assert check_extractor(made(), again=made) == []
 
@@ -208,6 +234,11 @@ def test_pooling_maps_and_tokens():
         assert torch.allclose(Pooling(pool)(tokens), wanted)
     assert torch.allclose(Pooling("mean", prefix=2)(tokens), tokens[:, 2:].mean(1))
     assert torch.equal(Pooling("cls", prefix=2)(tokens), tokens[:, 0])
+    assert torch.allclose(Pooling("mean", prefix=2, patches=10)(tokens), tokens[:, 2:].mean(1))
+    assert torch.allclose(Pooling("mean", prefix=2, patches=12)(tokens), tokens.mean(1))
+    square = maps[..., :3]
+    for seen in (square, square.permute(0, 2, 3, 1)):
+        assert torch.allclose(Pooling(channels="auto")(seen), square.mean((2, 3)))
     assert torch.equal(Pooling("flatten")(maps), maps.flatten(1))
     assert torch.equal(Pooling("max")(tokens[:, 0]), tokens[:, 0])
 
@@ -217,6 +248,14 @@ def test_pooling_says_what_it_cannot_do():
         Pooling("cls")(torch.zeros(1, 2, 3, 3))
     with pytest.raises(UsageError, match=r"pooled from vectors .* choose another layer"):
         Pooling()(torch.zeros(3))
+    for no_class in (Pooling("cls"), Pooling("cls", prefix=1, patches=9)):
+        with pytest.raises(UsageError, match="no class token is known"):
+            no_class(torch.zeros(1, 9, 2))
+    with pytest.raises(UsageError, match="5 tokens, neither the 9 patches"):
+        Pooling(prefix=1, patches=9)(torch.zeros(1, 5, 2))
+    for shape in ((1, 3, 3, 3), (1, 3, 4, 5)):
+        with pytest.raises(UsageError, match='set channels = "first" or "last"'):
+            Pooling(channels="auto")(torch.zeros(shape))
     wide = torch.zeros(1, 51_000, 1)
     with pytest.raises(UsageError, match=r"51,000 features, above flat_limit = 50,000"):
         Pooling("flatten")(wide)

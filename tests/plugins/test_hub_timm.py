@@ -6,8 +6,11 @@ import pytest
 import timm
 import torch
 from fiber_audit_hub import proof
+from fiber_audit_hub.layers import Layer
 from fiber_audit_hub.photograph import photograph
-from fiber_audit_hub.timm_models import TimmExtractor
+from fiber_audit_hub.pooling import Pooling
+from fiber_audit_hub.timm_models import TimmExtractor, _channels
+from fiber_audit_hub.tokens import tokens_of_timm
 
 from fiber_audit._suite.catalogue import Catalogue
 from fiber_audit._suite.options import problems_of
@@ -120,6 +123,46 @@ def test_maps_with_channels_last_are_pooled_over_their_positions():
 
     assert last.feature_size in maps.shape
     assert last.feature_size == drawn(name).feature_info[1]["num_chs"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "width"), [("patch_embed.proj", 24), ("layers.0.blocks.0", 24), ("layers.1", 48)]
+)
+def test_channels_are_found_whichever_way_round_a_layer_of_a_swin_is(layer, width):
+    small = {"embed_dim": 24, "depths": (1, 1), "num_heads": (1, 2), "window_size": 4}
+    whole = timm.models.SwinTransformer(img_size=64, num_classes=0, **small).eval()
+    x = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        maps = Layer(whole, layer)(x)
+
+    assert _channels(whole, layer) == "auto"
+    assert _channels(whole, "") == "last"
+    found = Pooling(channels="auto")(maps)
+    assert found.shape == (2, width)
+    assert torch.allclose(
+        found, maps.flatten(2).mean(2) if layer.endswith("j") else maps.mean((1, 2))
+    )
+
+
+def test_layers_without_leading_tokens_lose_no_patch_and_give_no_class_token():
+    tiny = {"img_size": 32, "embed_dim": 16, "depth": 1, "num_heads": 1}
+    vit = timm.models.VisionTransformer(**tiny).eval()
+    x = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        patches, block = Layer(vit, "patch_embed")(x), Layer(vit, "blocks.0")(x)
+    mean, cls = (Pooling(pool, "auto", **tokens_of_timm(vit, pool)) for pool in ("mean", "cls"))
+
+    assert torch.equal(mean(patches), patches.mean(1))
+    assert torch.equal(mean(block), block[:, 1:].mean(1))
+    assert torch.equal(cls(block), block[:, 0])
+    with pytest.raises(UsageError, match="no class token is known"):
+        cls(patches)
+    registers = timm.models.VisionTransformer(
+        **tiny, class_token=False, reg_tokens=2, global_pool="avg"
+    )
+    assert tokens_of_timm(registers, "mean") == {"prefix": 2, "patches": 4}
+    with pytest.raises(UsageError, match="has registers and no class token"):
+        tokens_of_timm(registers, "cls")
 
 
 def test_the_size_of_the_input_can_be_changed():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import socket
 import sys
 
 import pytest
@@ -9,8 +11,10 @@ import torch
 from fiber_audit_hub import proof
 from fiber_audit_hub.photograph import photograph
 from fiber_audit_hub.preprocessing import Preprocessing
+from fiber_audit_hub.sources import loose_digest
 from fiber_audit_hub.torch_module import TorchModuleExtractor
 from safetensors.torch import save_file
+from torch import nn
 from torchvision import transforms as T
 
 from fiber_audit._suite.options import problems_of, validated
@@ -38,7 +42,25 @@ def broken():
     raise KeyError("no")
 
 text = str
+
+def fetched():
+    from urllib.request import urlopen
+    urlopen("https://weights.invalid/w.pth")
+
+def wrapped():
+    try:
+        fetched()
+    except Exception as error:
+        raise RuntimeError("no weights") from error
 '''
+LOOSE = """
+class Loose(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = encoder()
+    def forward(self, x):
+        return self.inner({code})
+"""
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 PLAIN = {"mean": (0.0,), "std": (1.0,)}
 USUAL = {"resize": 64, "crop": 56, "mean": MEAN, "std": STD}
@@ -85,9 +107,16 @@ def test_it_is_the_factorys_network_behind_torchvisions_transforms(tmp_path, enc
     [
         USUAL,
         {"resize": (40, 48), "interpolation": "bicubic", **PLAIN},
-        {"resize": 48, "antialias": False, **PLAIN},
+        {"resize": 48, "antialias": False, "interpolation": "bicubic", **PLAIN},
         {"crop": (100, 120), "range": (-1.0, 1.0), **PLAIN},
-        {"resize": 64, "grey": True, "arguments": {"channels": 1}, "mean": (0.4,), "std": (0.2,)},
+        {
+            "resize": 64,
+            "interpolation": "bicubic",
+            "grey": True,
+            "arguments": {"channels": 1},
+            "mean": (0.4,),
+            "std": (0.2,),
+        },
         {"resize": 64, "layer": "0", "pool": "max", **PLAIN},
     ],
     ids=["usual", "squashed", "no filter", "crop", "grey", "layer"],
@@ -151,6 +180,61 @@ def test_random_factories_are_seeded_and_the_digest_covers_target_arguments_and_
         digest(target="networks_of_ours:Two"),
     ]
     assert len({digest(), *others}) == 7
+
+
+def test_the_digest_covers_code_and_tensors_that_are_no_weights(tmp_path):
+    def digest(code="x"):
+        (tmp_path / "networks_of_ours.py").write_text(PACKAGE + LOOSE.format(code=code))
+        sys.modules.pop("networks_of_ours", None)
+        importlib.invalidate_caches()
+        return TorchModuleExtractor(target="networks_of_ours:Loose", **USUAL).weights_sha256
+
+    first = digest()
+    assert digest() == first
+    assert len({first, digest("x * 2"), digest("x + 2")}) == 3
+    network = nn.Linear(2, 2)
+    found = [loose_digest(network)]
+    network.scale = torch.ones(2, dtype=torch.bfloat16)
+    found.append(loose_digest(network))
+    network.register_buffer("table", torch.ones(()), persistent=False)
+    found.append(loose_digest(network))
+    network.table += 1
+    found.append(loose_digest(network))
+    assert len({*found}) == 4
+    network.weight.data += 1  # which the digest of weights covers
+    assert loose_digest(network) == found[-1]
+
+
+def test_a_package_is_kept_off_the_network_unless_told(monkeypatch):
+    asked = []
+
+    def resolve(host, *rest, **named):
+        asked.append(host)
+        raise OSError("no network in tests")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    for target in ("networks_of_ours:fetched", "networks_of_ours:wrapped"):
+        with pytest.raises(WeightsError, match=r"weights\.invalid; set download = true") as caught:
+            TorchModuleExtractor(target=target, **USUAL)
+        assert "\n" not in str(caught.value)
+    assert asked == []
+    with pytest.raises(WeightsError, match="no connection, though download = true"):
+        TorchModuleExtractor(target="networks_of_ours:fetched", download=True, **USUAL)
+    assert asked == ["weights.invalid"]
+
+
+def test_any_failure_of_the_import_is_one_sentence(tmp_path):
+    (tmp_path / "networks_of_ours.py").write_text("raise RuntimeError('two\\nlines')")
+    with pytest.raises(
+        UsageError, match=r"cannot be imported \(RuntimeError: two lines\)"
+    ) as caught:
+        TorchModuleExtractor(target=TARGET, **USUAL)
+    (tmp_path / "networks_of_ours.py").write_text("def (")
+    sys.modules.pop("networks_of_ours", None)
+    with pytest.raises(UsageError, match=r"cannot be imported \(SyntaxError"):
+        TorchModuleExtractor(target=TARGET, **USUAL)
+
+    assert "\n" not in str(caught.value)
 
 
 def test_a_dictionary_gives_its_first_tensor_and_a_half_network_runs():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from fiber_audit_hub import proof
 from fiber_audit_hub.photograph import photograph
-from fiber_audit_hub.torchvision_models import Preset, TorchvisionExtractor
+from fiber_audit_hub.torchvision_models import Preset, TorchvisionExtractor, _tokens
 from safetensors.torch import save_file
 from torch import nn
 from torchvision import models
@@ -92,6 +92,35 @@ def test_a_node_is_a_part_of_the_forward_pass():
     assert TorchvisionExtractor(**flat).feature_size == 48 * 28 * 28
     with pytest.raises(UsageError, match="37,632 features, above flat_limit = 30,000"):
         TorchvisionExtractor(**flat, flat_limit=30_000)
+
+
+def test_only_published_weights_of_googlenet_transform_their_input(tmp_path, cache):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        own = models.googlenet(weights=None, init_weights=False).eval()
+    url = models.GoogLeNet_Weights.DEFAULT.url
+    for path in (tmp_path / "mine.pth", cache / url.rpartition("/")[2]):
+        torch.save(own.state_dict(), path)
+    own.fc = nn.Identity()
+    layers = {"model": "googlenet"}
+    mine = TorchvisionExtractor(**layers, weights=str(tmp_path / "mine.pth"))
+    theirs = TorchvisionExtractor(**layers, weights="DEFAULT")
+    pixels = mine.library_path(photograph())
+
+    with torch.no_grad():
+        assert not own.transform_input
+        assert proof.relative(mine._of_pixels(pixels), own(pixels)) < 1e-5
+        own.transform_input = True
+        assert proof.relative(theirs._of_pixels(pixels), own(pixels)) < 1e-5
+    assert proof.relative(mine._of_pixels(pixels), own(pixels).detach()) > 1e-2
+    assert (mine.facts["transform_input"], theirs.facts["transform_input"]) == ("false", "true")
+    assert mine.weights_sha256 != theirs.weights_sha256
+
+
+def test_the_class_token_of_a_vit_is_left_out_where_it_is():
+    vit = models.VisionTransformer(64, 16, 1, 1, 8, 8)
+    assert _tokens(vit) == {"prefix": 1, "patches": 16}
+    assert _tokens(drawn()) == {"prefix": 0, "patches": 0}
 
 
 @pytest.mark.parametrize("suffix", ["safetensors", "pth"])
