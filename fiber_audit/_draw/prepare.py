@@ -183,9 +183,9 @@ def _tried(components: Components, x: Tensor) -> dict[str, Why]:
         try:
             wrong = _shape_of(components.prior(key), tuple(components.dataset.data_shape))
             if wrong:
-                raise UsageError(f"priors.{key}: {wrong}")
-        except UsageError:
-            raise
+                raise UsageError(wrong)
+        except UsageError as error:
+            raise _placed(error, f"priors.{key}") from error
         except WeightsError as error:
             broken[f"priors.{key}"] = ("skipped", str(error))
         except (Exception, SystemExit) as error:  # it costs its audits only
@@ -217,14 +217,19 @@ def _why_not(name: str, make: Callable[[], Extractor], x: Tensor) -> Why | None:
     """Why an extractor cannot be used, or None."""
     try:
         wrong = extractor_problems(make(), x)
-    except UsageError:
-        raise
+    except UsageError as error:
+        raise _placed(error, f"extractors.{name}") from error
     except WeightsError as error:
         return "skipped", str(error)
     except (Exception, SystemExit) as error:  # plugins may raise anything
         return "error", f"extractor {name!r}: {reason_of(error)}"
     told = "; ".join(str(violation) for violation in wrong)
     return ("error", f"extractor {name!r}: {told}") if wrong else None
+
+
+def _placed(error: UsageError, where: str) -> UsageError:
+    """The same sentence, with its place in the suite in front."""
+    return error if str(error).startswith(where) else UsageError(f"{where}: {error}")
 
 
 def _check_steps(components: Components, planned: list[Audit]) -> None:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TypeVar, cast
 
 from ..contracts import Dataset, Executor, Extractor, Metric, Prior, Sampler
-from ..errors import FiberAuditError, PluginError, UsageError
+from ..errors import DataError, FiberAuditError, PluginError, UsageError
 from . import options
 from .catalogue import Catalogue
 from .component import Component
@@ -102,7 +102,11 @@ class Components:
         limit.
         """
         use = self.suite.training or self._unlimited(self.suite.queries)
-        return self._once("dataset", use, lambda: self._new("dataset", use, Dataset))
+        try:
+            return self._once("dataset", use, lambda: self._new("dataset", use, Dataset))
+        except DataError as error:
+            told = str(error).removeprefix("queries.").removeprefix("queries: ")
+            raise DataError(f"training: {told}") from error
 
     def _unlimited(self, use: Use) -> Use:
         defaults = options.defaults_of(self.component("dataset", use).factory)

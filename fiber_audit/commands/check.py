@@ -39,7 +39,8 @@ def check(
     with libraries_on_stderr():
         catalogue = catalogue_of(p, plugin)
     looks: Iterator[Callable[[], Row | None]]
-    if name is not None and _names_suite(name, catalogue):
+    of_a_suite = name is not None and _names_suite(name, catalogue)
+    if name is not None and of_a_suite:
         looks = of_suite(catalogue, name, settings)
     else:
         looks = _of_components(catalogue, name, settings)
@@ -59,6 +60,8 @@ def check(
         say(f"plugin {broken!r} did not load: {reason}")
     if lost or any(row.status == "violated" for row in rows):
         raise typer.Exit(Exit.INTERNAL)
+    if of_a_suite and any(row.status == "skipped" for row in rows):
+        raise typer.Exit(Exit.NOTHING)  # it could not be looked at, and cannot be audited
 
 
 def _show(row: Row) -> None:

@@ -50,6 +50,12 @@ class Preprocessing:
                     f"{name} = {list(values)}: {len(values)} numbers for {channels} channels; "
                     f"give one, or {channels}."
                 )
+        low, high = self.range
+        if not all(low <= m <= high for m in self.mean):
+            raise UsageError(
+                f"mean = {list(self.mean)}: outside of range = {list(self.range)}, what black and "
+                f"white are before it; set the range that it was measured in, say [0, 255]."
+            )
         if min(self.std) <= 0:
             raise UsageError(f"std = {list(self.std)}: the network's input is divided by it.")
 

@@ -213,3 +213,11 @@ def test_check_of_a_suite_whose_data_are_missing_goes_on_and_says_so(command, su
     assert rows["queries"]["status"] == "violated"
     assert "nowhere" in rows["queries"]["violations"][0]["message"]
     assert rows["extractors.first"]["status"] in ("kept", "violated")
+
+
+def test_a_mistake_in_the_training_data_is_told_there(command, suite):
+    text = SUITE + '[training]\nuse = "image-folder"\npath = "nowhere"\n'
+    done = command("fit", suite(text), "--plugin", WORLD, toy=False)
+
+    assert done.returncode == 4
+    assert "training: path = 'nowhere'" in done.stderr

@@ -40,7 +40,7 @@ def write_card(folder: Path, record: Record, quality: Quality | None) -> list[st
 
 
 def _made(record: Record) -> dict[str, object]:
-    options = ", ".join(f"{name} {value}" for name, value in record.options.items())
+    options = ", ".join(f"{name} {value}" for name, value in record.options.items() if value != "")
     return {
         "data": f"{record.data['items']:,} items of {tuple(record.data['shape'])}",
         "options": options,
