@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -20,6 +21,7 @@ from rich.text import Text
 
 from .._report.plain import plain
 from ..records import headlines
+from .shared import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,10 +33,12 @@ if TYPE_CHECKING:
 
 WIDTH = 160
 """Of what is written where stderr is no terminal."""
+EVERY = 60.0
+"""Seconds between two lines there."""
 
 
 class Bar:
-    """A progress bar on stderr; nothing where stderr is not a terminal."""
+    """A progress bar on stderr, or where that is no terminal, a line every minute."""
 
     def __init__(self) -> None:
         self._progress = Progress(
@@ -48,6 +52,7 @@ class Bar:
             transient=True,
         )
         self._task = self._progress.add_task("preparing", total=None)
+        self._told = time.monotonic()
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -63,6 +68,9 @@ class Bar:
 
     def __call__(self, done: int, total: int, what: str) -> None:
         """Show that `done` of `total` draws are finished; total 0 means unknown."""
+        if total and self._progress.disable and time.monotonic() - self._told >= EVERY:
+            self._told = time.monotonic()
+            say(f"{done} of {total} draws, {what}")
         if total:
             self._progress.update(self._task, completed=done, total=total, description=plain(what))
         else:

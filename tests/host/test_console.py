@@ -104,3 +104,19 @@ def test_plain_text_keeps_every_other_character():
     assert plain(text) == text
     assert plain("a\tb\nc", keep="\n\t") == "a\tb\nc"
     assert plain("a\tb\nc") == "a\\tb\\nc"
+
+
+def test_without_a_terminal_a_run_says_every_minute_how_far_it_is(monkeypatch, capsys):
+    from fiber_audit.commands import progress
+
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with progress.Bar() as bar:
+        for second in range(0, 150, 10):
+            now[0] = float(second)
+            bar(second, 150, "net/prior/sampler")
+
+    assert capsys.readouterr().err.splitlines() == [
+        "fiber-audit: 60 of 150 draws, net/prior/sampler",
+        "fiber-audit: 120 of 150 draws, net/prior/sampler",
+    ]
