@@ -7,7 +7,7 @@ noise there is, and nearer than it would be with its network wired in another wa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import isfinite, prod
 
 from torch import Tensor
@@ -38,10 +38,11 @@ def denoising_problem(prior: Prior, states: Tensor) -> str | None:
     if out_of_reach := _out_of_reach(noised):
         return out_of_reach
     better = _best(noised, others(noised)) or _best(noised, [schedule(noised)])
+    law = _broken_law(noised, noised.errors)
     if better is not None:
-        found = _told(better.error(level) for level in range(len(LEVELS)))
-        return f"{_measured(noised)}; {better.differs} gives {found}: {better.mend}."
-    law = _broken_law(noised)
+        errors = [better.error(level) for level in range(len(LEVELS))]
+        if law is None or _broken_law(noised, errors) is None:  # less bad is no mending
+            return f"{_measured(noised)}; {better.differs} gives {_told(errors)}: {better.mend}."
     return f"{_measured(noised)}; {law}: {_advice(noised)}." if law else None
 
 
@@ -96,10 +97,10 @@ def _gain(noised: Noised, other: Other) -> float:
     return prod(ratios) ** (1 / len(ratios))
 
 
-def _broken_law(noised: Noised) -> str | None:
-    little, middle, much = noised.errors
+def _broken_law(noised: Noised, errors: Sequence[float]) -> str | None:
+    little, middle, much = errors
     idle = _idle(noised)
-    if not all(map(isfinite, noised.errors)):
+    if not all(map(isfinite, errors)):
         return "they are not finite"
     if not (SLACK * little < middle and SLACK * middle < much):
         return "they do not fall with the noise"

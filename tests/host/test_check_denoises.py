@@ -417,3 +417,42 @@ def test_data_of_another_shape_are_told_and_nothing_else_is_made_of_them(shipped
     assert str(violation) == (
         "data: it draws inputs of shape (3, 28, 28), but the data are (3, 32, 32); resize the data."
     )
+
+
+class Untrained(nn.Module):
+    """It answers with other pixels: under some reading it only fails a little less."""
+
+    def forward(self, x, t):
+        return 2 * torch.tanh(x.roll((2, 3), (-2, -1)))
+
+
+class OfUntrained(Prior):
+    """It is read as epsilon."""
+
+    clip, lossless, state_shape = (-1.0, 1.0), True, (1, 8, 8)
+
+    def __init__(self):
+        self.network = Untrained().eval()
+        self.schedule = VPSchedule((1 - torch.linspace(1e-4, 0.02, 1000)).cumprod(0))
+
+    def predict(self, x_t, t):
+        alpha, sigma = over(self.schedule.alpha(t), x_t), over(self.schedule.sigma(t), x_t)
+        eps = self.network(x_t, t)
+        return Prediction((x_t - sigma * eps) / alpha, eps)
+
+    def decode(self, state):
+        return state / 2 + 0.5
+
+    def encode(self, x):
+        return 2 * x - 1
+
+
+def test_of_an_untrained_network_no_reading_is_recommended():
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand((16, 1, 2, 2), generator=generator).repeat_interleave(4, 2)
+    prior = OfUntrained()
+    told = denoising_problem(prior, prior.encode(images.repeat_interleave(4, 3)))
+
+    assert told is not None
+    assert "correct the prediction type" not in told
+    assert "check prediction type, times" in told
