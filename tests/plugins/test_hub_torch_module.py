@@ -213,6 +213,7 @@ def test_a_package_is_kept_off_the_network_unless_told(monkeypatch):
         raise OSError("no network in tests")
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     for target in ("networks_of_ours:fetched", "networks_of_ours:wrapped"):
         with pytest.raises(WeightsError, match=r"weights\.invalid; set download = true") as caught:
             TorchModuleExtractor(target=target, **USUAL)
