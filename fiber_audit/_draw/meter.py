@@ -37,19 +37,26 @@ class Cost:
 
 
 class Meter:
-    """Counts while it is open: ``with Meter(prior, extractor) as cost: ...``."""
+    """Counts while it is open: ``with Meter(prior, extractor) as cost: ...``.
 
-    def __init__(self, prior: Prior, extractor: Extractor | None) -> None:
+    own: a network of the sampler's, whose evaluations count as the prior's.
+    """
+
+    def __init__(
+        self, prior: Prior, extractor: Extractor | None, own: nn.Module | None = None
+    ) -> None:
         self.cost = Cost()
         self._prior = prior
-        self._parts = {"prior": prior.network}
+        self._parts = [("prior", prior.network)]
         if extractor is not None:
-            self._parts["extractor"] = extractor.network
+            self._parts.append(("extractor", extractor.network))
+        if own is not None:
+            self._parts.append(("prior", own))
         self._handles: list[RemovableHandle] = []
         self._before: Any = None
 
     def __enter__(self) -> Cost:
-        for part, network in self._parts.items():
+        for part, network in self._parts:
             hook = self._hook(part)
             self._handles.append(network.register_forward_hook(hook, with_kwargs=True))
         if _more_than_a_denoiser(self._prior):

@@ -87,6 +87,7 @@ def _prepared(
     first = _first(components, inputs)
     broken |= _tried(components, first)
     blocked = {audit: why for audit in planned if (why := _blocker(audit, broken))}
+    blocked |= _unprepared(components, [audit for audit in planned if audit not in blocked])
     metrics = [i for i in range(len(suite.metrics)) if f"metrics.{i}" not in broken]
     open_to = [audit for audit in planned if audit not in blocked]
     _check_steps(components, open_to)
@@ -121,6 +122,21 @@ def _first(components: Components, inputs: Inputs) -> Tensor:
             "of the dataset, and let stamp() change when an item does."
         )
     return x.to(components.suite.device)
+
+
+def _unprepared(components: Components, planned: Sequence[Audit]) -> dict[Audit, Why]:
+    """Let every sampler prepare for its audits: why some cannot."""
+    broken = dict[Audit, Why]()
+    for audit in planned:
+        try:
+            components.learned(audit.extractor, audit.prior, audit.sampler)
+        except UsageError as error:
+            raise _placed(error, f"samplers.{audit.sampler}") from error
+        except WeightsError as error:
+            broken[audit] = ("skipped", str(error))
+        except (Exception, SystemExit) as error:  # it costs this audit only
+            broken[audit] = ("error", f"sampler {audit.sampler!r}: {reason_of(error)}")
+    return broken
 
 
 def _blocker(audit: Audit, broken: Mapping[str, Why]) -> Why | None:

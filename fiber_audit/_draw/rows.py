@@ -81,11 +81,15 @@ def _draw(components: Components, piece: Piece, missing: Sequence[int], kept: Pr
     """Draw some rows of a piece, a batch at a time -> arrays as they are stored."""
     problem, suite = _problem(components, piece), components.suite
     noise = seeds(suite, components.dataset.ids, piece.queries)
+    own = None
+    if isinstance(piece.drawn, Audit):
+        audit = piece.drawn
+        own = components.learned(audit.extractor, audit.prior, audit.sampler).network
     parts: list[Arrays] = []
     for first in range(0, len(missing), suite.batch_size):
         rows = list(missing[first : first + suite.batch_size])
         some = problem.select(torch.tensor(rows, device=problem.queries.device))
-        with Meter(some.prior, some.extractor) as cost:
+        with Meter(some.prior, some.extractor, own) as cost:
             draws = _sampled(components, piece, some, Noise([noise[i] for i in rows]))
         wrong = sampler_problems(draws, len(rows), tuple(components.dataset.data_shape))
         if wrong:

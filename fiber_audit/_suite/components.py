@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 from functools import cached_property
 from typing import TypeVar, cast
 
-from ..contracts import Dataset, Executor, Extractor, Metric, Prior, Sampler
+from ..contracts import Dataset, Executor, Extractor, Learned, Metric, Prior, Sampler
 from ..errors import DataError, FiberAuditError, PluginError, UsageError
 from . import options
 from .catalogue import Catalogue
@@ -24,11 +24,12 @@ class Components:
     def __init__(self, suite: Suite, catalogue: Catalogue) -> None:
         self.suite, self.catalogue = suite, catalogue
         self._made: dict[tuple[str, Use], object] = {}
+        self._learned: dict[tuple[Use, ...], Learned] = {}
 
     def sharing(self, suite: Suite) -> Components:
         """The components of another suite; what both name alike, and is made by now, is shared."""
         other = Components(suite, self.catalogue)
-        other._made = dict(self._made)
+        other._made, other._learned = dict(self._made), dict(self._learned)
         return other
 
     def extractor(self, key: str) -> Extractor:
@@ -74,6 +75,15 @@ class Components:
         where = f"samplers.{key}"
         return self._once("sampler", use, lambda: self._new("sampler", use, Sampler, where))
 
+    def learned(self, extractor: str, prior: str, sampler: str) -> Learned:
+        """What a sampler has learned for a pair; from then on it is prepared to draw from it."""
+        suite = self.suite
+        uses = (suite.extractors[extractor], suite.priors[prior], suite.samplers[sampler])
+        if uses not in self._learned:
+            pair = self.extractor(extractor), self.prior(prior)
+            self._learned[uses] = self.sampler(sampler).prepare(*pair)
+        return self._learned[uses]
+
     def metric(self, index: int) -> Metric:
         """A metric of the suite."""
         use = self.suite.metrics[index]
@@ -115,11 +125,12 @@ class Components:
         return Use(use=use.use, **{k: v for k, v in use.options.items() if k != "n"})
 
     def _options(self, factory: Callable[..., object], use: Use) -> dict[str, object]:
-        """Options as the factory wants them; the name of a prior becomes that prior."""
+        """Options as the factory wants them; the name of a prior or sampler becomes it."""
         chosen = options.validated(factory, use.options)
-        for name in options.priors_of(factory):
+        made = {"prior": self.prior, "sampler": self.sampler}
+        for name, kind in options.named_of(factory).items():
             if name in chosen:
-                chosen[name] = self.prior(chosen[name])
+                chosen[name] = made[kind](chosen[name])
         return chosen
 
     def _once(self, kind: str, use: Use, make: Callable[[], T]) -> T:

@@ -82,9 +82,12 @@ class Identity:
         if kind == "dataset":
             kept = {k: v for k, v in use.options.items() if k != "n"}
             found["options"] = options.resolved(component.factory, kept)
-        for option in options.priors_of(component.factory):
-            prior = self.components.suite.priors[use.options[option]]
-            found[f"{option}.weights"] = digest(*self.of("prior", prior).values())
+        suite = self.components.suite
+        named = {"prior": suite.priors, "sampler": suite.samplers}
+        for option, what in options.named_of(component.factory).items():
+            if option in use.options:
+                other = named[what][use.options[option]]
+                found[f"{option}.weights"] = digest(*self.of(what, other).values())
         return found
 
     def of_draws(
@@ -108,7 +111,12 @@ class Identity:
                 f"extractors.{extractor}", self.of("extractor", suite.extractors[extractor])
             )
             | _prefixed(f"samplers.{sampler}", self.of("sampler", suite.samplers[sampler]))
+            | self._learned(extractor, prior, sampler)
         )
+
+    def _learned(self, extractor: str, prior: str, sampler: str) -> dict[str, str]:
+        learned = self.components.learned(extractor, prior, sampler).digest
+        return {f"samplers.{sampler}.weights": learned} if learned else {}
 
     def of_features(self, name: str, audited: str) -> str:
         """Digest of an extractor as a metric's eye; "" is the audited one."""

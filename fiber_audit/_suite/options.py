@@ -10,10 +10,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from ..contracts import Prior
+from ..contracts import Prior, Sampler
 from ..errors import suggestion
 
 Factory = Callable[..., Any]
+NAMED: dict[Any, str] = {Prior: "prior", Sampler: "sampler"}
+"""Annotation -> what such an option is the suite's name of."""
 _CONFIG = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True)
 
 
@@ -69,10 +71,10 @@ def defaults_of(factory: Factory) -> dict[str, Any]:
     }
 
 
-def priors_of(factory: Factory) -> list[str]:
-    """Options that name a prior of the suite: those whose annotation is `Prior`."""
+def named_of(factory: Factory) -> dict[str, str]:
+    """Option -> "prior" or "sampler", of those that name one of the suite, by their annotation."""
     kinds = typing.get_type_hints(_function(factory))
-    return [name for name in _keywords(factory) if kinds.get(name) is Prior]
+    return {name: NAMED[kinds[name]] for name in _keywords(factory) if kinds.get(name) in NAMED}
 
 
 def resolved(factory: Factory, options: Mapping[str, Any]) -> str:
@@ -84,7 +86,7 @@ def resolved(factory: Factory, options: Mapping[str, Any]) -> str:
 def _validated(factory: Factory, options: Mapping[str, Any]) -> BaseModel:
     """Validate as JSON, where arrays may become tuples though nothing else is converted."""
     kinds = typing.get_type_hints(_function(factory), include_extras=True)
-    kinds = {name: str if kind is Prior else kind for name, kind in kinds.items()}
+    kinds = {name: str if kind in NAMED else kind for name, kind in kinds.items()}
     fields: dict[str, Any] = {}
     for i, (name, parameter) in enumerate(_keywords(factory).items()):
         needed = parameter.default is inspect.Parameter.empty

@@ -106,7 +106,7 @@ def parse(table: Mapping[str, Any], catalogue: Catalogue) -> Suite:
         told = (_sentence(e, shaped) for e in error.errors() if e["loc"][:1] != ("conditions",))
         problems += dict.fromkeys(told)
     for where, kind, use in _uses(shaped):
-        problems += _problems_of(catalogue, where, kind, use, table.get("priors"))
+        problems += _problems_of(catalogue, where, kind, use, shaped)
     problems += _unmatched(shaped)
     metrics = {name for _, kind, use in _uses(shaped) if kind == "metric" and (name := use["use"])}
     offered = {_bare(catalogue, name) for name in metrics}
@@ -158,7 +158,7 @@ def _uses(table: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]
 
 
 def _problems_of(
-    catalogue: Catalogue, where: str, kind: str, use: dict[str, Any], priors: object
+    catalogue: Catalogue, where: str, kind: str, use: dict[str, Any], table: Mapping[str, Any]
 ) -> list[str]:
     named = where if kind == "metric" else f"{where}.use"
     try:
@@ -170,13 +170,36 @@ def _problems_of(
     given = {k: v for k, v in use.items() if k != "use"}
     if problems := options.problems_of(factory, given, where):
         return problems
-    known = list(map(str, priors)) if isinstance(priors, dict) else []
-    return [
-        f"{where}.{name} = {given[name]!r}: the suite has no such prior. "
-        f"{suggestion(given[name], known)}"
-        for name in options.priors_of(factory)
-        if name in given and given[name] not in known
-    ]
+    return list(_unnamed(options.named_of(factory), given, where, table))
+
+
+def _unnamed(
+    named: Mapping[str, str], given: Mapping[str, Any], where: str, table: Mapping[str, Any]
+) -> Iterator[str]:
+    """Options that name a prior or a sampler that the suite does not have, or their own."""
+    for name, kind in named.items():
+        tables = table.get(f"{kind}s")
+        known = [str(key) for key in tables] if isinstance(tables, dict) else []
+        if name in given and given[name] not in known:
+            yield (
+                f"{where}.{name} = {given[name]!r}: the suite has no such {kind}. "
+                f"{suggestion(given[name], known)}"
+            )
+        elif name in given and _leads_to(str(given[name]), where, table):
+            yield f"{where}.{name} = {given[name]!r}: leads back to itself; name another {kind}."
+
+
+def _leads_to(sampler: str, where: str, table: Mapping[str, Any]) -> bool:
+    """Whether what a sampler names, and what that names in turn, comes to a place of the suite."""
+    seen, ahead, tables = set[str](), [sampler], dict(table.get("samplers") or {})
+    while ahead:
+        key = ahead.pop()
+        if f"samplers.{key}" == where:
+            return True
+        if key not in seen and isinstance(use := tables.get(key), dict):
+            seen.add(key)
+            ahead += [v for name, v in use.items() if name != "use" and isinstance(v, str)]
+    return False
 
 
 def _bare(catalogue: Catalogue, name: str) -> str:

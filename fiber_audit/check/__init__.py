@@ -19,9 +19,10 @@ from .extractor import check_extractor
 from .metric import check_metric
 from .prior import check_prior, round_trip
 from .sampler import check_sampler
-from .violation import FAULTS, Violation, told
+from .violation import FAULTS, WEIGHTS, Violation, told
 
 __all__ = [
+    "WEIGHTS",
     "Violation",
     "check_component",
     "check_dataset",
@@ -50,10 +51,6 @@ CONTRACTS: dict[str, type] = {
     "dataset": Dataset,
     "exporter": Exporter,
 }
-
-
-WEIGHTS = "weights"
-"""The name of what is no broken promise: weights, or the library for them, are not here."""
 
 
 def check_component(

@@ -8,13 +8,14 @@ from typing import Literal
 import torch
 
 from ..contracts import Draws, Problem, Sampler
+from ..errors import WeightsError
 from ..noise import Noise
 from ..sampling import finish, rms, unguided
 from . import network
 from .first_block import sampler_problems
 from .gaussian import gaussian_problem
 from .randomness import watched
-from .violation import FAULTS, Checks, Violation, told, violations
+from .violation import FAULTS, WEIGHTS, Checks, Violation, told, violations
 
 ROWS = 4
 BATCH = 1e-2
@@ -48,6 +49,8 @@ def check_sampler(sampler: Sampler) -> list[Violation]:
         try:
             with watched() as used:
                 draws = sampler.sample(problem, Noise(range(ROWS)))
+        except WeightsError as error:  # it has to be fitted first
+            return [Violation(WEIGHTS, str(error))]
         except FAULTS as error:  # whatever it is, the rest cannot be tried
             message = f"sample() on a {schedule} prior of 8 numbers raised {told(error)}."
             found.setdefault("call", Violation("call", message))

@@ -9,6 +9,8 @@ from typing import TypeVar
 T = TypeVar("T")
 Checks = Mapping[str, Callable[[T], str | None]]
 """Name -> function of what is checked; it returns a sentence, or None where all is well."""
+WEIGHTS = "weights"
+"""The name of what is no broken promise: weights, or the library for them, are not here."""
 FAULTS = (Exception, SystemExit)
 """What a plugin may raise while it is tried; sys.exit(0) must not turn a check green."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -14,7 +15,9 @@ from .shared import Disable, Extra, Settings, catalogue_of, say
 from .stdout import libraries_on_stderr
 
 if TYPE_CHECKING:
+    from .._draw.plan import Audit
     from .._suite.catalogue import Catalogue
+    from .._suite.components import Components
     from .._suite.suite import Suite
 
 
@@ -27,43 +30,76 @@ def fit(
     p: Disable = [],
     plugin: Extra = [],
 ) -> None:
-    """Fit the priors of a suite that have to be fitted to its training data; goes on if killed."""
+    """Fit the priors and samplers of a suite that have to be fitted; goes on if killed."""
     from .._suite.read import read
 
     catalogue = catalogue_of(p, plugin)
     resolved = read(suite, catalogue, settings)
-    found = dict(_fittable(resolved, catalogue))
+    found = list(_fittable(resolved, catalogue))
     if not found:
         raise UsageError(f"{suite}: nothing in it has to be fitted; run it as it is.")
-    if name is not None and name not in found:
+    known = {each.key for each in found}
+    if name is not None and name not in known:
         raise UnknownName(f"NAME = {name!r}: nothing of that name is fitted. "
-                          f"{suggestion(name, found)}")  # fmt: skip
+                          f"{suggestion(name, known)}")  # fmt: skip
 
     from .._draw.prepare import check_device  # torch from here on
     from .._suite.components import Components
 
     check_device(resolved.device)
     with libraries_on_stderr():
-        data = Components(resolved, catalogue).training
-        for key in [name] if name is not None else found:
-            factory, chosen = found[key]
-            say(f"{key}: fitting to {len(data)} items of {tuple(data.data_shape)}")
-            task = Fitting(data, resolved.device, resolved.seed, say)
-            try:
-                factory.fit(task, **chosen)
-            except FiberAuditError:
-                raise
-            except (Exception, SystemExit) as error:  # plugins may raise anything
-                raise PluginError(f"{key}: it could not be fitted ({reason_of(error)}).") from error
+        components = Components(resolved, catalogue)
+        data = components.training
+        for each in found:
+            if name in (None, each.key):
+                say(f"{each.label}: fitting to {len(data)} items of {tuple(data.data_shape)}")
+                _fit(each, Fitting(data, resolved.device, resolved.seed, say), components)
 
 
-def _fittable(
-    suite: Suite, catalogue: Catalogue
-) -> Iterator[tuple[str, tuple[Any, dict[str, Any]]]]:
-    """(the suite's name, (factory, all its options)) of everything that can be fitted."""
+class _Task(NamedTuple):
+    """One fit. key: the suite's name of it. audit: whose pair a sampler is fitted to."""
+
+    key: str
+    factory: Fittable
+    options: dict[str, Any]
+    audit: Audit | None = None
+
+    @property
+    def label(self) -> str:
+        """What a person is told that it is."""
+        return self.key if self.audit is None else self.audit.name
+
+
+def _fit(each: _Task, task: Fitting, components: Components) -> None:
+    if each.audit is not None:
+        extractor = components.extractor(each.audit.extractor)
+        task = replace(task, extractor=extractor, prior=components.prior(each.audit.prior))
+    try:
+        each.factory.fit(task, **each.options)
+    except FiberAuditError:
+        raise
+    except (Exception, SystemExit) as error:  # plugins may raise anything
+        told = f"{each.label}: it could not be fitted ({reason_of(error)})."
+        raise PluginError(told) from error
+
+
+def _fittable(suite: Suite, catalogue: Catalogue) -> Iterator[_Task]:
+    """Everything that can be fitted, priors first: samplers need them."""
+    from .._draw.plan import audits
+
+    planned = audits(suite)
     for kind, uses in (("prior", suite.priors), ("sampler", suite.samplers)):
         for key, use in uses.items():
             factory = catalogue.find(kind, use.use).factory
-            if isinstance(factory, Fittable):
-                chosen = options.validated(factory, use.options)
-                yield key, (factory, {**options.defaults_of(factory), **chosen})
+            if not isinstance(factory, Fittable):
+                continue
+            chosen = {
+                **options.defaults_of(factory),
+                **options.validated(factory, use.options),
+            }
+            if kind == "prior":
+                yield _Task(key, factory, chosen)
+                continue
+            for audit in planned:
+                if audit.sampler == key:
+                    yield _Task(key, factory, chosen, audit)

@@ -4,7 +4,7 @@ Rows are draws: every tensor's first dimension counts independent draws, and not
 them. Heavy libraries are imported when a component is made; this package imports no torch.
 """
 
-from .drawing import Draws, Extractor, Prediction, Prior, Problem, Sampler
+from .drawing import Draws, Extractor, Learned, Prediction, Prior, Problem, Sampler
 from .fitting import Fittable, Fitting
 from .options import Count, Factory, Fraction, NonNegative, NonNegativeInt, Offers, Positive
 from .part import Part
@@ -25,6 +25,7 @@ __all__ = [
     "Fittable",
     "Fitting",
     "Fraction",
+    "Learned",
     "Metric",
     "Needs",
     "NonNegative",

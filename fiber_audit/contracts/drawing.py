@@ -110,6 +110,10 @@ class Prior(ABC):
     lossless: bool = False
     """True where decode(encode(x)) = x to rounding, so that no reconstruction gap exists."""
 
+    def select(self, rows: Tensor) -> Prior:
+        """The prior of some rows of a problem; itself, unless it depends on the row."""
+        return self
+
     def to(self, device: torch.device | str) -> Prior:
         """Move all its modules; returns self."""
         for module in self.modules.values():
@@ -137,7 +141,8 @@ class Problem:
 
     def select(self, rows: Tensor) -> Problem:
         """The sub-problem of some draws; rows is an index or a mask over draws."""
-        return Problem(self.extractor, self.prior, self.queries[rows], self.targets[rows])
+        prior = self.prior.select(rows)
+        return Problem(self.extractor, prior, self.queries[rows], self.targets[rows])
 
 
 @dataclass(frozen=True)
@@ -161,11 +166,33 @@ class Draws:
     diagnostics: Mapping[str, Tensor] = field(default_factory=dict)
 
 
+class Learned(NamedTuple):
+    """What a sampler has learned for one extractor and one prior.
+
+    digest: part of the identity of its draws; "" where nothing is learned. seconds: that learning
+    it took, once. network: of its own, called once per evaluation of a row; counted as the prior's.
+    """
+
+    digest: str = ""
+    seconds: float = 0.0
+    network: nn.Module | None = None
+
+
 class Sampler(ABC):
     """Draws from the prior restricted to the fiber of each row's target."""
 
     guided: ClassVar[bool] = True
     """False for a sampler that ignores the target (the null)."""
+
+    def prepare(self, extractor: Extractor, prior: Prior) -> Learned:
+        """Load or compute what draws from this pair need, once; its cost is not that of a draw.
+
+        Called before the first draw, in every process. By default nothing is learned.
+
+        Raises:
+            WeightsError: it has to be fitted first, or was fitted to another pair.
+        """
+        return Learned()
 
     @abstractmethod
     def sample(self, problem: Problem, noise: Noise) -> Draws:

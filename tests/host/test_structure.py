@@ -15,14 +15,14 @@ PLUGINS = ROOT / "plugins"
 PACKAGES = [HOST, *(path for path in sorted(PLUGINS.iterdir()) if (path / "__init__.py").exists())]
 KITS = {
     "fiber_audit",
-    *(f"fiber_audit.{n}" for n in ("contracts", "loading", "sampling", "measuring")),
+    *(f"fiber_audit.{n}" for n in ("contracts", "fitting", "loading", "sampling", "measuring")),
 }
 EXPORTERS = {"fiber_audit.records"}
 """The kit of exporter authors: the table that their contract hands them."""
 
 ORDER = [
     *("errors", "hookspecs", "", "files", "schedule", "noise", "contracts", "loading", "sampling"),
-    *("measuring", "records", "check", "testing", "scaffold", "_suite", "_draw", "_score"),
+    *("fitting", "measuring", "records", "check", "testing", "scaffold", "_suite", "_draw", "_score"),
     *("_judge", "_report", "_run", "tune", "commands", "_front", "pytest_plugin"),
 ]
 """Floors from the ground up; "" is the package itself, whose names load on first use."""

@@ -5,16 +5,15 @@ import json
 import pytest
 import torch
 from fiber_audit_diffusers.trained import card, quality, sheet
-from fiber_audit_diffusers.trained.corpus import Corpus
 from fiber_audit_diffusers.trained.eyes import eyes, seen
 from fiber_audit_diffusers.trained.kernel_distance import Distance, kernel_distance
 from fiber_audit_diffusers.trained.neighbours import Recital, nearest, recital
 from fiber_audit_diffusers.trained.quality import Quality, judged
-from fiber_audit_diffusers.trained.record import Record
 from torch.nn.functional import interpolate
 from torch_fidelity.metric_kid import kernel_mmd
 
 from fiber_audit.contracts import Prediction, Prior
+from fiber_audit.fitting import Corpus, Record
 from fiber_audit.sampling import FlowSchedule, noise_of
 
 PLACE = torch.nn.Linear(1, 1)

@@ -12,11 +12,11 @@ from diffusers.models.modeling_utils import ModelMixin
 from safetensors import SafetensorError
 
 from fiber_audit import DiskError
+from fiber_audit.fitting import write_file
 
 from .networks import FOLDERS
 from .objective import Objective
 from .recipe import Recipe
-from .record import write_file
 from .space import Pixels, Space
 
 STAGE = ".writing"

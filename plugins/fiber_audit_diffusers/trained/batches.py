@@ -9,9 +9,8 @@ from math import inf
 import torch
 from torch import Tensor
 
+from fiber_audit.fitting import Corpus
 from fiber_audit.sampling import derive_seed
-
-from .corpus import Corpus
 
 Encode = Callable[[Tensor], Tensor]
 """What the corpus holds -> clean states."""

@@ -6,9 +6,10 @@ import dataclasses
 import json
 from pathlib import Path
 
+from fiber_audit.fitting import Record, write_file
+
 from .kernel_distance import Distance
 from .quality import Quality
-from .record import Record, write_file
 
 READING = """
 Kernel distance (KID) of each set to the held-out items, ± its standard error; smaller is nearer.

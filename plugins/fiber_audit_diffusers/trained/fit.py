@@ -5,29 +5,42 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 
 from fiber_audit import UsageError
 from fiber_audit.contracts import Fitting
+from fiber_audit.fitting import (
+    FOLDER,
+    Corpus,
+    Record,
+    Training,
+    alone,
+    begun,
+    encoded,
+    gathered,
+    remove,
+    restore,
+    save,
+    train,
+)
 from fiber_audit.loading import fingerprint, versions
 from fiber_audit.sampling import derive_seed
 
-from . import artefact, checkpoint, record, sheet
-from .alone import alone
+from . import artefact, sheet
 from .batches import Batches
 from .card import write_card
-from .corpus import Corpus, encoded, gathered
-from .latent_space import FOLDER, autoencoder, content
+from .latent_space import FOLDER as AUTOENCODER
+from .latent_space import autoencoder, content
 from .model import Model, objective_of, space_of
 from .networks import built
 from .objective import Objective
 from .quality import judged
 from .recipe import Recipe
-from .record import Record
+from .regression import loss_of
 from .space import Space
-from .training import Training, train
 
 
 def fit(task: Fitting, recipe: Recipe) -> None:
@@ -41,11 +54,12 @@ def fit(task: Fitting, recipe: Recipe) -> None:
     """
     recipe.suits(task.data.data_shape)
     data = _data(task, recipe)
-    if record.begun(recipe, data, task.seed).finished:
+    found = begun(recipe.folder, recipe.identity, data, task.seed)
+    if found.finished:
         task.say(f"{recipe.path}: is fitted already")
         return
     with alone(recipe.folder):
-        _fit(task, recipe, record.begun(recipe, data, task.seed))
+        _fit(task, recipe, begun(recipe.folder, recipe.identity, data, task.seed))
 
 
 def _data(task: Fitting, recipe: Recipe) -> dict[str, Any]:
@@ -56,7 +70,7 @@ def _data(task: Fitting, recipe: Recipe) -> dict[str, Any]:
         "shape": list(task.data.data_shape),
     }
     if recipe.source is not None:
-        copy = recipe.folder / FOLDER  # stands for it where it was deleted after the fit
+        copy = recipe.folder / AUTOENCODER  # stands for it where it was deleted after the fit
         gone = copy.is_dir() and not recipe.source.exists()
         found["autoencoder"] = content(autoencoder(copy if gone else recipe.source))
     return found
@@ -64,7 +78,7 @@ def _data(task: Fitting, recipe: Recipe) -> dict[str, Any]:
 
 def _fit(task: Fitting, recipe: Recipe, found: Record) -> None:
     found.write(recipe.folder)
-    spill = recipe.folder / checkpoint.FOLDER / "items"
+    spill = recipe.folder / FOLDER / "items"
     corpus = gathered(task.data, recipe.held_out, task.seed, task.device, spill, task.say)
     space, objective = space_of(recipe, task.data.data_shape), objective_of(recipe)
     space.to(task.device)
@@ -97,7 +111,7 @@ def _fit(task: Fitting, recipe: Recipe, found: Record) -> None:
     for line in write_card(recipe.folder, done, quality):
         task.say(line)
     done.write(recipe.folder)
-    checkpoint.remove(recipe.folder)
+    remove(recipe.folder)
     task.say(f"{recipe.path}: fitted in {state.step} steps")
 
 
@@ -110,8 +124,10 @@ def _trained(
     found: Record,
 ) -> Training:
     network = built(recipe, space.state_shape, derive_seed(task.seed, "weights"))
-    state = Training(recipe, network, task.device)
-    if checkpoint.restore(state, recipe.folder):
+    if recipe.network == "unet":
+        network.to(memory_format=torch.channels_last)
+    state = Training(recipe.regime, network, task.device)
+    if restore(state, recipe.folder) is not None:
         task.say(f"going on at step {state.step} of {recipe.steps}")
     count = sum(weight.numel() for weight in network.parameters())
     task.say(f"{recipe.network} of {count / 1e6:.2f} million weights on {task.device}")
@@ -119,16 +135,16 @@ def _trained(
     model = Model(state.average, objective, space)
     saved = shown = time.monotonic()
     with closing(batches):
-        for _ in train(state, objective, batches, task.say):
+        for _ in train(state, partial(loss_of, network, objective, batches, recipe), task.say):
             now = time.monotonic()
             if now - saved > 60 * recipe.checkpoint_minutes:
-                checkpoint.save(state, recipe.folder)
+                save(state, recipe.folder)
                 _noted(found, state).write(recipe.folder)
                 saved = time.monotonic()
             if recipe.sample_minutes and now - shown > 60 * recipe.sample_minutes:
                 _sheet(task, recipe, corpus, model)
                 shown = time.monotonic()
-    checkpoint.save(state, recipe.folder)
+    save(state, recipe.folder)
     _noted(found, state).write(recipe.folder)
     return state
 
@@ -137,7 +153,7 @@ def _batches(task: Fitting, recipe: Recipe, corpus: Corpus, space: Space) -> Bat
     size, seed, device, steps = recipe.batch, task.seed, task.device, recipe.steps
     if recipe.source is None:
         return Batches(corpus, space.encode, size, recipe.flip, seed, device, steps)
-    spill = recipe.folder / checkpoint.FOLDER / "states"
+    spill = recipe.folder / FOLDER / "states"
     states = encoded(corpus, space.encode, space.state_shape, recipe.flip, task.device, spill)
     return Batches(states, lambda z: z, size, False, seed, device, steps)
 

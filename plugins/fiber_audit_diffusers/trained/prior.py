@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from fiber_audit import WeightsError
 from fiber_audit.contracts import Count, Fitting, Fraction, NonNegative, NonNegativeInt, Positive
+from fiber_audit.fitting import finished
 from fiber_audit.loading import digest_of
 
-from . import record
 from .fit import fit
 from .model import Model, objective_of, space_of
 from .networks import loaded
@@ -82,7 +82,7 @@ class TrainedPrior(Model):
     ) -> None:
         options = {name: value for name, value in locals().items() if name in OPTIONS}
         recipe = Recipe(**options)
-        found = record.finished(recipe)
+        found = finished(recipe.folder, recipe.identity, recipe.steps)
         try:
             space = space_of(recipe, found.data_shape, fitted=True)
             space.load(recipe.folder)

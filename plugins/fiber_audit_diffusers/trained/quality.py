@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fiber_audit.fitting import Corpus
 from fiber_audit.sampling import derive_seed
 
-from .corpus import Corpus
 from .eyes import eyes, seen
 from .kernel_distance import Distance, kernel_distance
 from .model import Model

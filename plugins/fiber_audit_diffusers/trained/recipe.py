@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from fiber_audit import UsageError
+from fiber_audit.fitting import Regime
 
 CONVENIENCE = frozenset(
     {"path", "compile", "hours", "checkpoint_minutes", "sample_minutes", "judged"}
@@ -60,6 +60,20 @@ class Recipe:
         every = dataclasses.asdict(self)
         return {name: value for name, value in every.items() if name not in CONVENIENCE}
 
+    @property
+    def regime(self) -> Regime:
+        """How its network is trained."""
+        return Regime(
+            path=self.path,
+            steps=self.steps,
+            batch=self.batch,
+            learning_rate=self.learning_rate,
+            ema=self.ema,
+            hours=self.hours,
+            compile=self.compile,
+            advice="lower learning_rate, or set another precision",
+        )
+
     def suits(self, data_shape: tuple[int, ...]) -> None:
         """Refuse what cannot be trained on data of this shape.
 
@@ -83,17 +97,3 @@ class Recipe:
             raise UsageError(f"width = {self.width}: a unet needs a multiple of 4; try 64.")
         if self.network == "dit" and self.width % 32:
             raise UsageError(f"width = {self.width}: a dit needs a multiple of 32; try 256.")
-
-
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs between two identities, in words.
-
-    >>> differences({"width": 64, "steps": 10}, {"width": 32, "steps": 10})
-    ['width 64, not 32']
-    """
-    names = [*now, *(name for name in before if name not in now)]
-    return [
-        f"{name} {before.get(name)}, not {now.get(name)}"
-        for name in names
-        if before.get(name) != now.get(name)
-    ]

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from fiber_audit.contracts import Prior
+from fiber_audit.fitting import write_file
 from fiber_audit.sampling import Noise, derive_seed, unguided
-
-from .record import write_file
 
 ACROSS, DOWN = 8, 4
 STEPS = 50

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from fiber_audit import DiskError, UsageError
+from ..errors import DiskError, UsageError
 
 try:
     import fcntl

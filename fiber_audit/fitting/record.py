@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fiber_audit import DiskError, UsageError, WeightsError
-
-from .recipe import Recipe, differences
+from ..errors import DiskError, UsageError, WeightsError
 
 FILE = "training.json"
 FORMAT = 1
@@ -18,11 +16,11 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Record:
-    """options: that make another prior. seed: of all randomness. step: how many are taken.
+    """options: that make another outcome. seed: of all randomness. step: how many are taken.
 
-    data: `digest`, `items` and `shape` of the training data, and `autoencoder`, the digest of the
-    one whose latents are modelled. finished: the folder holds the whole fit. facts: all else that a
-    reader should know: versions, device, seconds, loss, quality.
+    data: `digest`, `items` and `shape` of the training data, and digests of all else that it is
+    fitted to. finished: the folder holds the whole fit. facts: all else that a reader should know:
+    versions, device, seconds, loss, quality.
     """
 
     options: Mapping[str, Any]
@@ -43,8 +41,7 @@ class Record:
         Raises:
             DiskError: the folder cannot be written.
         """
-        steps = self.options["steps"]
-        state = "finished" if self.finished else f"step {self.step} of {steps}"
+        state = "finished" if self.finished else f"step {self.step}"
         content = {"format": FORMAT, "state": state, **vars(self), "facts": dict(self.facts or {})}
         write_file(folder / FILE, json.dumps(content, indent=2) + "\n")
 
@@ -86,49 +83,66 @@ def read(folder: Path) -> Record | None:
         ) from error
 
 
-def finished(recipe: Recipe) -> Record:
-    """The record of a finished fit with these options.
+def finished(folder: Path, options: Mapping[str, Any], steps: int) -> Record:
+    """The record of a finished fit with these options; steps is how many it was to take.
 
     Raises:
         WeightsError: nothing is fitted there, or something else, or it is not finished.
     """
-    found = read(recipe.folder)
+    found = read(folder)
     if found is None:
-        raise WeightsError(f"{recipe.path}: nothing is fitted there; run: fiber-audit fit SUITE")
-    other = differences(found.options, recipe.identity)
+        raise WeightsError(f"{folder}: nothing is fitted there; run: fiber-audit fit SUITE")
+    other = differences(found.options, options)
     if other:
         raise WeightsError(
-            f"{recipe.path}: was fitted with other options ({'; '.join(other)}); set them so, or "
+            f"{folder}: was fitted with other options ({'; '.join(other)}); set them so, or "
             f"give another path and run: fiber-audit fit SUITE"
         )
     if not found.finished:
         raise WeightsError(
-            f"{recipe.path}: the fit is at step {found.step} of {found.options['steps']}; to go "
-            f"on, run: fiber-audit fit SUITE"
+            f"{folder}: the fit is at step {found.step} of {steps}; to go on, run: "
+            f"fiber-audit fit SUITE"
         )
     return found
 
 
-def begun(recipe: Recipe, data: Mapping[str, Any], seed: int) -> Record:
+def begun(folder: Path, options: Mapping[str, Any], data: Mapping[str, Any], seed: int) -> Record:
     """The record to go on from: a new one, or that of the same fit.
 
+    data: see `Record`; a name of a digest is what a reader is told of it.
+
     Raises:
-        UsageError: the folder holds a fit with other options, to other data, with another
-            seed or in the latents of another autoencoder.
+        UsageError: the folder holds a fit with other options, to other data, with another seed, or
+            beside something else of other content.
     """
-    found = read(recipe.folder)
+    found = read(folder)
     if found is None:
-        return Record(recipe.identity, data, seed)
-    other = differences(found.options, recipe.identity)
+        return Record(options, data, seed)
+    other = differences(found.options, options)
     if found.data["digest"] != data["digest"]:
         other.append(f"data of {found.data['items']} items, not those of now ({data['items']})")
-    if found.data.get("autoencoder") != data.get("autoencoder"):
-        other.append(f"another content of {recipe.autoencoder!r}, the autoencoder")
+    told = {"digest", "items", "shape"}
+    names = [name for name in {**found.data, **data} if name not in told]
+    other += [f"another {n}" for n in names if found.data.get(n) != data.get(n)]
     if found.seed != seed:
         other.append(f"seed {found.seed}, not {seed}")
     if other:
         raise UsageError(
-            f"{recipe.path}: holds a fit of its own ({'; '.join(other)}); give another path, or "
+            f"{folder}: holds a fit of its own ({'; '.join(other)}); give another path, or "
             f"delete the folder to begin anew."
         )
     return found
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two sets of options, in words.
+
+    >>> differences({"width": 64, "steps": 10}, {"width": 32, "steps": 10})
+    ['width 64, not 32']
+    """
+    names = [*now, *(name for name in before if name not in now)]
+    return [
+        f"{name} {before.get(name)}, not {now.get(name)}"
+        for name in names
+        if before.get(name) != now.get(name)
+    ]

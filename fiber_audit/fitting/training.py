@@ -1,8 +1,8 @@
 """One training loop for every network: AdamW, warm-up and cosine, averaged weights.
 
-Step k sees a batch, times and noise that depend on (seed, k) only; with what a checkpoint holds, a
-killed training ends with the same weights as an unbroken one. In a step nothing waits for the
-device: its numbers are looked at when a line is said and when a checkpoint is written.
+Step k sees what depends on (seed, k) only; with what a checkpoint holds, a killed training ends
+with the same weights as an unbroken one. In a step nothing waits for the device: its numbers are
+looked at when a line is said and when a checkpoint is written.
 """
 
 from __future__ import annotations
@@ -15,64 +15,87 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 import torch
-from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
-from fiber_audit import DivergedError
-from fiber_audit.sampling import over
+from ..errors import DivergedError
 
-from .batches import Batches
-from .networks import answer
-from .objective import Objective
-from .recipe import Recipe
-
-BETAS, DECAY, GRADIENT = (0.9, 0.99), 1e-4, 1.0
+BETAS, DECAY = (0.9, 0.99), 1e-4
 EVERY = 10.0
 """Seconds between two lines of progress."""
+
+
+@dataclass(frozen=True)
+class Regime:
+    """How weights are trained.
+
+    path: of the fit, for messages. steps: batches of the whole training; batch: items of each.
+    learning_rate: its peak. ema: how slowly the averaged weights follow. clip_norm: of the gradient
+    of all weights together. hours: a limit, 0 for none. compile: by torch.compile. advice: what
+    helps where the numbers explode.
+    """
+
+    path: str
+    steps: int
+    batch: int
+    learning_rate: float
+    ema: float
+    clip_norm: float = 1.0
+    hours: float = 0.0
+    compile: bool = False
+    advice: str = "lower learning_rate"
 
 
 @dataclass
 class Training:
     """What a fit is on the way: all of it is in a checkpoint.
 
+    Weights that need no gradient are left as they are.
+
     average: the network with averaged weights, which is what is kept in the end. step: steps taken;
     seconds: spent on them. loss: mean of the steps since the last line; broken: the first step
-    whose loss was not finite, or -1, on the device.
+    whose loss was not finite, or -1, on the device. saved: step of the last checkpoint, or -1.
     """
 
-    recipe: Recipe
-    network: ModelMixin
+    regime: Regime
+    network: nn.Module
     device: str
     step: int = 0
     seconds: float = 0.0
     loss: float = math.nan
-    average: ModelMixin = field(init=False)
+    saved: int = -1
+    average: nn.Module = field(init=False)
+    weights: list[nn.Parameter] = field(init=False)
     optimizer: torch.optim.AdamW = field(init=False)
     broken: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         self.network.to(self.device)
-        if self.recipe.network == "unet":
-            self.network.to(memory_format=torch.channels_last)
-        self.network.requires_grad_(True)
-        self.average = deepcopy(self.network).requires_grad_(False)
+        self.weights = _trained(self.network)
+        self.average = deepcopy(self.network)
+        self._averages = _trained(self.average)
+        self.average.requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), betas=BETAS, weight_decay=DECAY, fused=True
+            self.weights, betas=BETAS, weight_decay=DECAY, fused=True
         )
         self.broken = torch.full((), -1, device=self.device)
 
     @property
     def progress(self) -> float:
         """How far it is, 0 to 1: in steps, or in hours where they are limited."""
-        spent = self.seconds / (3600 * self.recipe.hours) if self.recipe.hours else 0.0
-        return min(1.0, max(self.step / self.recipe.steps, spent))
+        spent = self.seconds / (3600 * self.regime.hours) if self.regime.hours else 0.0
+        return min(1.0, max(self.step / self.regime.steps, spent))
 
     @property
     def learning_rate(self) -> float:
         """Linear warm-up over 2 % of the steps, 500 at most, then a cosine to zero."""
-        warm = max(1, min(500, self.recipe.steps // 50))
+        warm = max(1, min(500, self.regime.steps // 50))
         rise = min(1.0, (self.step + 1) / warm)
-        return self.recipe.learning_rate * rise * 0.5 * (1 + math.cos(math.pi * self.progress))
+        return self.regime.learning_rate * rise * 0.5 * (1 + math.cos(math.pi * self.progress))
+
+    def average_in(self) -> None:
+        """Let the averaged weights follow by one step."""
+        decay = min(self.regime.ema, (1 + self.step) / (10 + self.step))
+        torch._foreach_lerp_(self._averages, self.weights, 1 - decay)
 
     def check(self) -> None:
         """Look at the numbers, which waits for the device.
@@ -86,24 +109,27 @@ class Training:
         if broken < 0 and bool(finite):
             return
         at = broken if broken >= 0 else self.step
+        kept = f"step {self.saved}" if self.saved >= 0 else "no step"
         raise DivergedError(
-            f"{self.recipe.path}: the training left the finite numbers at step {at} (loss "
-            f"{self.loss}); lower learning_rate, or set another precision, and give it a path of "
-            f"its own."
+            f"{self.regime.path}: the training left the finite numbers at step {at} (loss "
+            f"{self.loss}); its last good checkpoint is of {kept}; {self.regime.advice}, and give "
+            f"it a path of its own."
         )
 
 
 def train(
-    state: Training, objective: Objective, batches: Batches, say: Callable[[str], None]
+    state: Training, loss: Callable[[int], Tensor], say: Callable[[str], None]
 ) -> Iterator[Training]:
     """Train to the end, and yield after every step: the caller writes checkpoints and samples.
+
+    loss: step -> a number that the network's weights are to lower. What it does depends on the
+    step alone.
 
     Raises:
         DivergedError: the training left the finite numbers.
     """
-    recipe = state.recipe
-    weights, averages = list(state.network.parameters()), list(state.average.parameters())
-    if recipe.compile:
+    regime = state.regime
+    if regime.compile:
         state.network.compile()
     total, count = torch.zeros((), device=state.device), 0
     told = began = time.monotonic()
@@ -111,16 +137,15 @@ def train(
     while state.progress < 1:
         for group in state.optimizer.param_groups:
             group["lr"] = state.learning_rate
-        loss = loss_of(state, objective, batches)
+        found = loss(state.step)
         state.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(weights, GRADIENT)
+        found.backward()
+        nn.utils.clip_grad_norm_(state.weights, regime.clip_norm)
         state.optimizer.step()
         with torch.no_grad():
-            decay = min(recipe.ema, (1 + state.step) / (10 + state.step))
-            torch._foreach_lerp_(averages, weights, 1 - decay)
-            total, count = total + loss.detach(), count + 1
-            fresh = (state.broken < 0) & ~loss.detach().isfinite()
+            state.average_in()
+            total, count = total + found.detach(), count + 1
+            fresh = (state.broken < 0) & ~found.detach().isfinite()
             state.broken = torch.where(fresh, state.step, state.broken)
         state.step += 1
         now = time.monotonic()
@@ -136,33 +161,19 @@ def train(
         began += time.monotonic() - paused  # what the caller does is not training
 
 
-def loss_of(state: Training, objective: Objective, batches: Batches) -> Tensor:
-    """The mean squared error of the network's answers at one step's noisy states."""
-    x0 = batches.at(state.step)
-    generator = batches.generator(state.step, "noise", x0.device)
-    eps = torch.randn(x0.shape, generator=generator, device=x0.device)
-    strata = torch.arange(len(x0), device=x0.device)  # one time in each n-th of (0, 1)
-    u = (strata + torch.rand(len(x0), generator=generator, device=x0.device)) / len(x0)
-    t = objective.times(u.clamp(1e-6, 1 - 1e-6))
-    alpha, sigma = (over(share, x0) for share in objective.shares(t))
-    x_t, target = alpha * x0 + sigma * eps, objective.target(x0, eps, alpha, sigma)
-    if state.recipe.network == "unet":
-        x_t = x_t.contiguous(memory_format=torch.channels_last)
-    half = state.recipe.precision == "bfloat16"
-    with torch.autocast(x0.device.type, torch.bfloat16, enabled=half):
-        found = answer(state.network, x_t, objective.network_time(t))
-    return (found.float() - target).square().mean()
+def _trained(network: nn.Module) -> list[nn.Parameter]:
+    return [weight for weight in network.parameters() if weight.requires_grad]
 
 
 def _line(state: Training, steps: int, seconds: float) -> str:
-    share, recipe = state.progress, state.recipe
+    share, regime = state.progress, state.regime
     rate = steps / max(seconds, 1e-9)
-    left = (recipe.steps - state.step) / rate
-    if recipe.hours:
-        left = min(left, 3600 * recipe.hours - state.seconds)
+    left = (regime.steps - state.step) / rate
+    if regime.hours:
+        left = min(left, 3600 * regime.hours - state.seconds)
     return (
-        f"step {state.step} of {recipe.steps} ({share:.0%}), loss {state.loss:.4f}, "
-        f"{rate * recipe.batch:.0f} items/s, {_duration(max(left, 0.0))} left"
+        f"step {state.step} of {regime.steps} ({share:.0%}), loss {state.loss:.4f}, "
+        f"{rate * regime.batch:.0f} items/s, {_duration(max(left, 0.0))} left"
     )
 
 

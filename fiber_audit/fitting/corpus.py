@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fiber_audit import DataError, DiskError
-from fiber_audit.contracts import Dataset
-from fiber_audit.sampling import derive_seed
+from ..contracts import Dataset
+from ..errors import DataError, DiskError
+from ..noise import derive_seed
 
 CHUNK = 512
 ON_DEVICE = 4 * 2**30

@@ -1,0 +1,39 @@
+"""The kit of authors of what is fitted: data, a resumable training, and a record of it.
+
+A class method `fit(task, **options)` reads like this:
+
+    with alone(folder):
+        found = begun(path, options, data, task.seed)
+        corpus = gathered(task.data, held_out, task.seed, task.device, spill, task.say)
+        state = Training(Regime(...), network, task.device)
+        restore(state, folder)
+        for _ in train(state, loss, task.say):
+            save(state, folder)                            # every few minutes
+        write what the constructor reads, and then the record, finished
+"""
+
+from .lock import alone
+from .checkpoint import FOLDER, remove, restore, save
+from .corpus import Corpus, encoded, gathered
+from .record import Record, begun, differences, finished, read, write_file
+from .training import Regime, Training, train
+
+__all__ = [
+    "FOLDER",
+    "Corpus",
+    "Record",
+    "Regime",
+    "Training",
+    "alone",
+    "begun",
+    "differences",
+    "encoded",
+    "finished",
+    "gathered",
+    "read",
+    "remove",
+    "restore",
+    "save",
+    "train",
+    "write_file",
+]

@@ -1,0 +1,111 @@
+"""What a fit leaves for one pair: a folder with the generator, its record, and a card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from fiber_audit import WeightsError
+from fiber_audit.contracts import Extractor, Prior
+from fiber_audit.fitting import Record, finished, write_file
+from fiber_audit.fitting import read as read_record
+from fiber_audit.loading import digest_of
+
+from .generator import Generator
+from .identity import check_probe, pair_digest, probe
+from .standard import Standard
+
+FILE, PROBES = "generator.safetensors", 8
+Build = Callable[[tuple[int, ...], int], Generator]
+
+
+class Fitted(nn.Module):
+    """A generator with its units, and the probes that tell its extractor from others."""
+
+    probe_states: Tensor
+    probe_features: Tensor
+
+    def __init__(
+        self, generator: Generator, standard: Standard, states: Tensor, features: Tensor
+    ) -> None:
+        super().__init__()
+        self.generator, self.standard = generator, standard
+        self.register_buffer("probe_states", states)
+        self.register_buffer("probe_features", features)
+        self.digest, self.seconds = "", 0.0
+
+
+def write(folder: Path, fitted: Fitted) -> None:
+    """Write the weights, whole or not at all.
+
+    Raises:
+        DiskError: there is no room.
+    """
+    tensors = {name: t.detach().cpu().contiguous() for name, t in fitted.state_dict().items()}
+    write_file(folder / FILE, save(tensors))
+
+
+def read(
+    path: Path, identity: Mapping[str, Any], build: Build, extractor: Extractor, prior: Prior
+) -> Fitted:
+    """The generator that was fitted to a pair with these options, frozen, in float32.
+
+    Raises:
+        WeightsError: there is none, or its files are damaged, or the pair is not what it was.
+    """
+    folder = folder_of(path, extractor, prior)
+    if not folder.is_dir() and (others := _others(path)):
+        raise WeightsError(
+            f"{path}: is fitted to other pairs ({'; '.join(others)}), not to this "
+            f"{type(extractor).__name__} of {extractor.feature_size} features and the states of "
+            f"this {type(prior).__name__}; run: fiber-audit fit SUITE"
+        )
+    record = finished(folder, identity, identity["training_steps"])
+    try:
+        tensors = load_file(folder / FILE)
+        states, features = tensors["probe_states"], tensors["probe_features"]
+        with torch.random.fork_rng(devices=[]):
+            generator = build(tuple(prior.state_shape), extractor.feature_size)
+        standard = Standard(tuple(prior.state_shape), extractor.feature_size)
+        fitted = Fitted(generator, standard, states.float(), features.float())
+        fitted.load_state_dict(tensors)
+    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        told = str(error).splitlines()[0] if str(error) else ""
+        raise WeightsError(
+            f"{folder}: the fit is damaged ({type(error).__name__}: {told}); delete it, and run: "
+            f"fiber-audit fit SUITE"
+        ) from error
+    fitted.eval().requires_grad_(False)
+    found = probe(extractor, prior, _beside(fitted.probe_states, prior)).cpu()
+    check_probe(found, fitted.probe_features, standard.unit, str(folder))
+    fitted.digest = digest_of({"fitted": fitted}, json.dumps(dict(identity), sort_keys=True))
+    fitted.seconds = float((record.facts or {}).get("seconds") or 0.0)
+    return fitted
+
+
+def folder_of(path: Path, extractor: Extractor, prior: Prior) -> Path:
+    """The folder of one pair among the fits of a sampler."""
+    return path / pair_digest(extractor, prior)[:16]
+
+
+def _beside(states: Tensor, prior: Prior) -> Tensor:
+    parameter = next(iter(prior.network.parameters()), None)
+    return states if parameter is None else states.to(parameter.device)
+
+
+def _others(path: Path) -> list[str]:
+    """What the fits of a folder are of, for a person."""
+    records = [read_record(each) for each in sorted(path.glob("*/")) if each.is_dir()]
+    return [_told(record) for record in records if record is not None]
+
+
+def _told(record: Record) -> str:
+    facts = record.facts or {}
+    return f"{facts.get('extractor', 'an extractor')}, states {facts.get('states', 'unknown')}"

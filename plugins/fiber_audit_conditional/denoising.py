@@ -1,0 +1,155 @@
+"""Generators that walk from noise to data: what the diffusion and the flow share.
+
+Notation, beside that of `generator.py`
+
+    t      time, 1 is noise and 0 is data, (n,)
+    z_t    alpha(t) z + sigma(t) eps, a noisy state; eps is standard normal
+    x0     the network's E[z | z_t, h]
+
+The paper trains these without a fiber loss, since a draw takes many evaluations. Here are two:
+
+    estimate   of x0 at a noisy version of the row's own z, one evaluation, weighted by
+               alpha^2 / (alpha^2 + sigma^2): the share that z_t knows of a z of unit variance.
+               Where that is little, x0 is a mean of many draws, and no draw itself.
+    sampler    of the end of a walk of a few steps from noise, through all of them.
+"""
+# options are read from real annotations, so they are not postponed here
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from fiber_audit.contracts import Count, Prediction
+from fiber_audit.sampling import Noise, Schedule, noise_of, over, step
+
+from .generator import Fresh, Generator, normal
+from .mlp_network import ConditionalMLP
+from .sampler import Conditional
+from .unet import ConditionalUNet
+
+POWER = 2.0
+"""Of the time grid of a walk: finer near data."""
+
+
+class Denoiser(Generator):
+    """Learns E[z | z_t, h] at all noise levels.
+
+    Args:
+        network: z_t, t, h -> what it predicts, shaped like z_t.
+        state_shape: shape of one state.
+        options: how it learns and walks.
+    """
+
+    schedule: Schedule
+
+    def __init__(
+        self, network: nn.Module, state_shape: tuple[int, ...], options: "Denoising"
+    ) -> None:
+        super().__init__()
+        self.network, self.state_shape = network, state_shape
+        self.error, self.steps = options.error, options.steps
+        self.through, self.fiber_steps = options.fiber_through, options.fiber_steps
+
+    @abstractmethod
+    def times(self, n: int, generator: torch.Generator) -> Tensor:
+        """Times of the loss, (n,) float32 in (0, 1], where the generator is."""
+
+    @abstractmethod
+    def goal(self, z: Tensor, eps: Tensor) -> Tensor:
+        """What the network should say of z_t."""
+
+    @abstractmethod
+    def read(self, z_t: Tensor, t: Tensor, said: Tensor) -> Prediction:
+        """E[z | z_t, h] and E[eps | z_t, h] from what the network said."""
+
+    def predict(self, z_t: Tensor, t: Tensor, h: Tensor) -> Prediction:
+        """E[z | z_t, h] and E[eps | z_t, h], by one evaluation of the network."""
+        return self.read(z_t, t, self.network(z_t, t, h))
+
+    def noisy(self, z: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """z_t of these states and this noise."""
+        return over(self.schedule.alpha(t), z) * z + over(self.schedule.sigma(t), z) * eps
+
+    def loss(self, z: Tensor, h: Tensor, generator: torch.Generator) -> Tensor:
+        """Error of what the network says at a random time."""
+        t, eps = self.times(len(z), generator), normal(z, generator)
+        wrong = self.network(self.noisy(z, eps, t), t, h) - self.goal(z, eps)
+        norm = wrong.flatten(1).norm(dim=1)
+        return norm if self.error == "norm" else norm.square()
+
+    def fresh(self, z: Tensor, h: Tensor, generator: torch.Generator) -> Fresh:
+        """What the fiber loss looks at: see the head of this file."""
+        if self.through == "sampler":
+            end = self.walked(normal(z, generator), h, self.fiber_steps)
+            return Fresh(end, torch.ones_like(h[:, 0]))
+        t, eps = self.times(len(z), generator), normal(z, generator)
+        x0 = self.predict(self.noisy(z, eps, t), t, h).x0
+        known = self.schedule.alpha(t).square()
+        return Fresh(x0, known / (known + self.schedule.sigma(t).square()))
+
+    def sample(self, h: Tensor, noise: Noise) -> Tensor:
+        """One walk per row."""
+        return self.walked(noise.normal(self.state_shape, h), h, self.steps)
+
+    def walked(self, eps: Tensor, h: Tensor, steps: int) -> Tensor:
+        """From noise (n, *state_shape) to data, in so many evaluations; differentiable.
+
+        x0 is extrapolated to the middle of a step, in log(alpha / sigma), from the step before:
+        Lu et al., "DPM-Solver++", 2022, the multistep solver of second order.
+        """
+        times = self.schedule.times(steps, POWER)
+        z, before, r = over(self.schedule.sigma(times[0]), eps) * eps, None, times[0]
+        for t, s in pairwise(times):
+            x0, said = self.predict(z, t.to(z).expand(len(z)), h)
+            ahead = x0
+            if before is not None and s > 0:
+                ahead = x0 + over(self._stride(r, t, s), x0) * (x0 - before)
+                said = noise_of(self.schedule, z, ahead, t)
+            z, before, r = step(self.schedule, ahead, said, t, s), x0, t
+        return z
+
+    def _stride(self, r: Tensor, t: Tensor, s: Tensor) -> Tensor:
+        """How much of the change of x0 from r to t is expected from t to halfway to s."""
+        early, now, late = (
+            (self.schedule.alpha(u).clamp(min=1e-6) / self.schedule.sigma(u)).log()
+            for u in (r, t, s)
+        )
+        return 0.5 * (late - now) / (now - early)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Denoising(Conditional):
+    """A denoiser with its network: a residual perceptron, or a UNet where states are images.
+
+    Args:
+        width: of the network: of its residual stream, or channels of a UNet's finest level.
+        blocks: residual blocks; of each level of a UNet.
+        error: what is made small: "norm", the paper's unsquared norm, or "square", the norm
+            squared.
+        fiber_through: what stands for a draw in the fiber loss: "estimate" or "sampler".
+        fiber_steps: evaluations of the network for a draw in training, for "sampler".
+        steps: evaluations of the network for a draw.
+    """
+
+    denoiser: ClassVar[type[Denoiser]]
+    drawing: ClassVar[frozenset[str]] = frozenset({"steps"})
+
+    width: Count = 256
+    blocks: Count = 4
+    error: Literal["norm", "square"] = "norm"
+    fiber_through: Literal["estimate", "sampler"] = "sampler"
+    fiber_steps: Count = 4
+    steps: Count = 30
+
+    def build(self, state_shape: tuple[int, ...], features: int) -> Generator:
+        """The denoiser; before training its network says 0."""
+        return self.denoiser(self.network(state_shape, features), state_shape, self)
+
+    def network(self, state_shape: tuple[int, ...], features: int) -> nn.Module:
+        """The network for states of this shape."""
+        kind = ConditionalUNet if len(state_shape) == 3 else ConditionalMLP
+        return kind(state_shape, features, self.width, self.blocks)

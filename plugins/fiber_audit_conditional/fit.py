@@ -1,0 +1,194 @@
+"""The fit from end to end: pairs, training with a fiber loss, early stopping, the folder."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from fiber_audit import UsageError
+from fiber_audit.contracts import Fitting
+from fiber_audit.fitting import (
+    FOLDER,
+    Record,
+    Regime,
+    Training,
+    alone,
+    begun,
+    remove,
+    restore,
+    save,
+    train,
+)
+from fiber_audit.loading import fingerprint, versions
+from fiber_audit.sampling import derive_seed
+
+from . import artefact
+from .artefact import PROBES, Fitted
+from .card import write_card
+from .fiber_loss import FiberLoss
+from .generator import Generator, normal
+from .identity import pair_digest, probe
+from .pairs import Pairs, names_of
+from .standard import Standard
+from .stopping import LOOKS, Best
+
+if TYPE_CHECKING:
+    from .sampler import Conditional
+
+
+def fit(task: Fitting, sampler: Conditional) -> None:
+    """Train, or go on training, until the folder of the pair holds a finished fit.
+
+    Raises:
+        UsageError: the folder holds another fit, or one is at work there.
+        DivergedError: the training left the finite numbers; the last good checkpoint is kept.
+    """
+    extractor, prior = task.extractor, task.prior
+    if extractor is None or prior is None:
+        raise UsageError(f"{sampler.path}: a generator is fitted to an extractor and a prior.")
+    folder = artefact.folder_of(sampler.folder, extractor, prior)
+    data = {
+        "digest": fingerprint(task.data),
+        "items": len(task.data),
+        "shape": list(task.data.data_shape),
+        "extractor or autoencoder": pair_digest(extractor, prior),
+    }
+    if begun(folder, sampler.identity, data, task.seed).finished:
+        task.say(f"{folder}: is fitted already")
+        return
+    with alone(folder):
+        found = begun(folder, sampler.identity, data, task.seed)
+        found = replace(found, facts={**(found.facts or {}), **names_of(extractor, prior)})
+        found.write(folder)
+        try:
+            _Fit(task, sampler, found).run()
+        except torch.OutOfMemoryError as error:
+            raise UsageError(
+                f"batch = {sampler.batch}: does not fit into the memory of {task.device}; lower "
+                f"batch or fiber_batch."
+            ) from error
+
+
+class _Fit:
+    """One training: its parts, and the loss of a step."""
+
+    def __init__(self, task: Fitting, sampler: Conditional, found: Record) -> None:
+        assert task.extractor is not None
+        assert task.prior is not None
+        self.task, self.sampler, self.found = task, sampler, found
+        self.extractor, self.prior = task.extractor, task.prior
+        self.folder = artefact.folder_of(sampler.folder, self.extractor, self.prior)
+        self.pairs = Pairs.of(task, sampler.held_out, self.folder / FOLDER)
+        shape, features = tuple(self.prior.state_shape), self.extractor.feature_size
+        self.standard = Standard(shape, features).requires_grad_(False)
+        self.standard.measure(self.pairs.states, self.pairs.features)
+        self.standard.to(task.device)
+        self.fiber = FiberLoss(self.extractor, self.prior, self.standard)
+        with torch.random.fork_rng(devices=[]):
+            torch.random.manual_seed(derive_seed(task.seed, "weights"))
+            self.network = sampler.build(shape, features)
+        self.network.to(task.device)
+        some = self.pairs.at(0, max(1024, sampler.batch))
+        self.network.prepare(
+            self.standard.from_state(some.states), self.standard.condition(some.features)
+        )
+
+    def run(self) -> None:
+        """Train to the end, and leave the artefact."""
+        state = Training(self._regime(), self.network, self.task.device)
+        best = Best(self.sampler.patience, self.sampler.fiber_weight)
+        saved = time.monotonic()
+        also = restore(state, self.folder)
+        if also is not None:
+            best.restore(also)
+            self.task.say(f"going on at step {state.step} of {self.sampler.training_steps}")
+        count = sum(weight.numel() for weight in state.weights)
+        self.task.say(f"{count / 1e6:.2f} million weights on {self.task.device}")
+        every = max(1, self.sampler.training_steps // LOOKS)
+        for _ in train(state, self.loss, self.task.say):
+            if state.step % every == 0 or state.progress >= 1:
+                best.look(state.average, self.judged(state.average), state.step, self.task.say)
+            if best.enough:
+                self.task.say(f"stopped at step {state.step}: no better for {best.patience} looks")
+                break
+            if time.monotonic() - saved > 60 * self.sampler.checkpoint_minutes:
+                save(state, self.folder, best.tensors())
+                self._noted(state).write(self.folder)
+                saved = time.monotonic()
+        save(state, self.folder, best.tensors())
+        best.give(self.network, state)
+        self._leave(state, best)
+
+    def loss(self, step: int) -> Tensor:
+        """The density's loss of a batch, and of its first rows the fiber loss."""
+        batch = self.pairs.at(step, self.sampler.batch)
+        generator = self.pairs.generator("noise", step, batch.states.device)
+        z = self.standard.from_state(batch.states)
+        z = z + self.sampler.jitter * normal(z, generator)
+        loss = self.network.loss(z, self.standard.condition(batch.features), generator).mean()
+        weight = self.sampler.fiber_weight * self._ramp(step)
+        if weight > 0:
+            some = type(batch)(*(rows[: self.sampler.fiber_batch] for rows in batch))
+            loss = loss + weight * self.fiber.of(self.network, some, generator)
+        return loss
+
+    def _ramp(self, step: int) -> float:
+        rise = self.sampler.warm_up * self.sampler.training_steps
+        return min(1.0, step / rise) if rise else 1.0
+
+    @torch.no_grad()
+    def judged(self, network: torch.nn.Module) -> tuple[float, float]:
+        """Density's and fiber loss of held-out rows, from the same noise every time."""
+        assert isinstance(network, Generator)
+        rows = self.pairs.states.held_out
+        rows = (rows if len(rows) else self.pairs.states.training)[:1024]
+        density, fiber, n = 0.0, 0.0, 0
+        for i, part in enumerate(rows.split(self.sampler.batch)):
+            batch = self.pairs.take(part)
+            generator = self.pairs.generator("judged", i, batch.states.device)
+            z = self.standard.from_state(batch.states)
+            z = z + self.sampler.jitter * normal(z, generator)
+            with torch.enable_grad():  # some losses are made of derivatives
+                losses = network.loss(z, self.standard.condition(batch.features), generator)
+            density += float(losses.detach().double().sum())
+            fiber += float(self.fiber.of(network, batch, generator)) * len(part)
+            n += len(part)
+        return density / n, fiber / n
+
+    def _regime(self) -> Regime:
+        s = self.sampler
+        return Regime(
+            path=str(self.folder),
+            steps=s.training_steps,
+            batch=s.batch,
+            learning_rate=s.learning_rate,
+            ema=s.ema,
+            clip_norm=s.clip_norm,
+            advice="lower learning_rate, fiber_weight or clip_norm",
+        )
+
+    def _leave(self, state: Training, best: Best) -> None:
+        states = self.pairs.take(self.pairs.states.training[:PROBES]).states
+        features = probe(self.extractor, self.prior, states)
+        fitted = Fitted(self.network, self.standard, states, features)
+        artefact.write(self.folder, fitted)
+        done = replace(self._noted(state), finished=True)
+        done = replace(done, facts={**(done.facts or {}), **best.facts})
+        write_card(self.folder, done)
+        done.write(self.folder)
+        remove(self.folder)
+        self.task.say(f"{self.folder}: fitted in {state.step} steps, {state.seconds:.0f} s")
+
+    def _noted(self, state: Training) -> Record:
+        facts = {
+            **(self.found.facts or {}),
+            "seconds": round(state.seconds, 1),
+            "device": state.device,
+            "versions": versions("torch", "fiber-audit"),
+            "threads": torch.get_num_threads(),
+        }
+        return replace(self.found, step=state.step, facts=facts)

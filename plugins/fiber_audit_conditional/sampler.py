@@ -1,0 +1,119 @@
+"""A sampler that is fitted: a conditional generator of states, with a fiber loss in its training.
+
+Method: arXiv 2603.21782, section 4.1 and appendix B. A generator G is trained on pairs of states z
+and features h of data, by the loss of its density, plus
+
+    lambda E sqrt(|phi(decode(G(zeta; h))) - h|^2 / d)                                     (1)
+
+on fresh draws. `build` says which generator; everything else is here and in `fit.py`.
+"""
+# options are read from real annotations, so they are not postponed here
+
+from abc import abstractmethod
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+
+from fiber_audit.contracts import (
+    Count,
+    Draws,
+    Extractor,
+    Fitting,
+    Fraction,
+    Learned,
+    NonNegative,
+    Positive,
+    Prior,
+    Problem,
+    Sampler,
+)
+from fiber_audit.sampling import Noise, finish, place
+
+from .artefact import Fitted, read
+from .generator import Generator
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditional(Sampler):
+    """A generator conditioned on features; made by `fiber-audit fit`, one per extractor.
+
+    path: folder of the fits. fiber_weight: lambda of Eq. (1). warm_up: share of the training over
+    which lambda grows to that. training_steps, batch: batches of the whole training, and their
+    size. fiber_batch: rows of a batch that are drawn for Eq. (1). learning_rate: its peak. ema: how
+    slowly the weights that are kept follow. clip_norm: of the gradient. jitter: deviation of the
+    noise that is added to standardised states in training, so that their density exists.
+    held_out: share of the data that stops the training in time. patience: looks at it, of 40 in
+    all, without a better loss. checkpoint_minutes: how much work a crash may cost.
+    """
+
+    path: str
+    fiber_weight: NonNegative = 1.0
+    warm_up: Fraction = 0.1
+    training_steps: Count = 5000
+    batch: Count = 256
+    fiber_batch: Count = 64
+    learning_rate: Positive = 1e-3
+    ema: Fraction = 0.999
+    clip_norm: Positive = 1.0
+    jitter: NonNegative = 0.01
+    held_out: Fraction = 0.05
+    patience: Count = 10
+    checkpoint_minutes: Positive = 5.0
+    _known: list[tuple[Extractor, Prior, Fitted]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
+
+    drawing: ClassVar[frozenset[str]] = frozenset()
+    """Options of a subclass that say how it draws, and not which generator is fitted."""
+
+    @abstractmethod
+    def build(self, state_shape: tuple[int, ...], features: int) -> Generator:
+        """A fresh generator of states given so many features."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the fits are."""
+        return Path(self.path).expanduser()
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The options that make another generator, with its class, as JSON holds them."""
+        aside = {"path", "checkpoint_minutes", *self.drawing}
+        kept = {k: v for k, v in asdict(self).items() if k not in aside and not k.startswith("_")}
+        return {"generator": type(self).__name__, **kept}
+
+    def fitted(self, extractor: Extractor, prior: Prior) -> Fitted:
+        """The generator of a pair, where the prior is.
+
+        Raises:
+            WeightsError: there is none, or it was fitted to another pair or with other options.
+        """
+        for one, other, found in self._known:
+            if one is extractor and other is prior:
+                return found
+        found = read(self.folder, self.identity, self.build, extractor, prior)
+        found.to(place(prior))
+        self._known.append((extractor, prior, found))
+        return found
+
+    def prepare(self, extractor: Extractor, prior: Prior) -> Learned:
+        """Load the generator; see `fitted`."""
+        found = self.fitted(extractor, prior)
+        return Learned(found.digest, found.seconds, found.generator.network)
+
+    @torch.no_grad()
+    def sample(self, problem: Problem, noise: Noise) -> Draws:
+        """One draw per row; see `fiber_audit.contracts.Sampler`. It has no path."""
+        found, prior = self.fitted(problem.extractor, problem.prior), problem.prior
+        h = found.standard.condition(problem.targets)
+        states = found.standard.to_state(found.generator.sample(h, noise))
+        return finish(problem, states if prior.clip is None else states.clamp(*prior.clip))
+
+    @classmethod
+    def fit(cls, task: Fitting, **options: Any) -> None:
+        """Train for the task's pair; go on where it was killed; at once if that is done."""
+        from .fit import fit
+
+        fit(task, cls(**options))
