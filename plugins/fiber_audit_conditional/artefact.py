@@ -90,6 +90,30 @@ def read(
     return fitted
 
 
+def begin(path: Path, fitted: tuple[Generator, Standard], pair: tuple[Extractor, Prior]) -> str:
+    """Load weights and units of another fit of the same pair; returns their digest.
+
+    Raises:
+        WeightsError: it is not finished, or its network is another.
+    """
+    folder = folder_of(path, *pair)
+    record = read_record(folder)
+    if record is None or not record.finished:
+        raise WeightsError(f"start = {str(path)!r}: nothing is fitted there to begin with; fit it.")
+    try:
+        tensors = load_file(folder / FILE)
+        for name, module in zip(("generator", "standard"), fitted, strict=True):
+            head = f"{name}."
+            own = {n.removeprefix(head): t for n, t in tensors.items() if n.startswith(head)}
+            module.load_state_dict(own)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise WeightsError(
+            f"start = {str(path)!r}: its fit cannot be begun with ({str(error).splitlines()[0]}); "
+            f"give one of the same network."
+        ) from error
+    return digest_of(dict(zip(("generator", "standard"), fitted, strict=True)))
+
+
 def folder_of(path: Path, extractor: Extractor, prior: Prior) -> Path:
     """The folder of one pair among the fits of a sampler."""
     return path / pair_digest(extractor, prior)[:16]

@@ -35,14 +35,15 @@ class NoisePredictor(Denoiser):
         device = generator.device
         return (torch.randint(TIMES, (n,), generator=generator, device=device) + 1) / TIMES
 
-    def goal(self, z: Tensor, eps: Tensor) -> Tensor:
-        """eps."""
-        return eps
+    def goal(self, z: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """v = alpha eps - sigma z."""
+        alpha, sigma = over(self.schedule.alpha(t), z), over(self.schedule.sigma(t), z)
+        return alpha * eps - sigma * z
 
     def read(self, z_t: Tensor, t: Tensor, said: Tensor) -> Prediction:
-        """x0 = (z_t - sigma eps) / alpha."""
+        """x0 = alpha z_t - sigma v, eps = sigma z_t + alpha v."""
         alpha, sigma = over(self.schedule.alpha(t), z_t), over(self.schedule.sigma(t), z_t)
-        return Prediction((z_t - sigma * said) / alpha, said)
+        return Prediction(alpha * z_t - sigma * said, sigma * z_t + alpha * said)
 
 
 @dataclass(frozen=True, kw_only=True)

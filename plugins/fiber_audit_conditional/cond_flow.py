@@ -31,7 +31,7 @@ class VelocityPredictor(Denoiser):
         """The logistic function of normal numbers."""
         return torch.randn(n, generator=generator, device=generator.device).sigmoid()
 
-    def goal(self, z: Tensor, eps: Tensor) -> Tensor:
+    def goal(self, z: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """The velocity of the straight path."""
         return eps - z
 

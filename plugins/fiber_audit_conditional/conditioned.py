@@ -34,9 +34,7 @@ class ConditionalPrior(Prior):
         h: (n, d), standardised target features of each row.
     """
 
-    def __init__(
-        self, prior: Prior, generator: Denoiser, standard: Standard, h: Tensor
-    ) -> None:
+    def __init__(self, prior: Prior, generator: Denoiser, standard: Standard, h: Tensor) -> None:
         self.prior, self.generator, self.standard, self.h = prior, generator, standard, h
         self.network, self.schedule = generator.network, generator.schedule
         self.state_shape, self.data_range = prior.state_shape, prior.data_range
@@ -112,7 +110,5 @@ def _clip(prior: Prior, standard: Standard) -> tuple[float, float] | None:
     """The least range that holds every valid z: standardised ranges differ by coordinate."""
     if prior.clip is None:
         return None
-    low, high = (
-        (bound - standard.state_mean) / standard.state_std for bound in prior.clip
-    )
+    low, high = ((bound - standard.state_mean) / standard.state_std for bound in prior.clip)
     return float(low.min()), float(high.max())

@@ -4,7 +4,8 @@
     y    the side of the noise, (n, size)
     c    condition, (n, condition): every coupling reads it beside the half that it leaves alone
 
-All that decides a draw is in the state_dict, the permutations too.
+All that decides a draw is in the state_dict, the permutations too. FrEIA keeps one as a matrix, so
+a block holds at least twice size^2 numbers: these flows are for codes and tables, not for pixels.
 
 Source: Ardizzone et al., "Framework for Easily Invertible Architectures" (FrEIA), 2018-2022, after
 Dinh et al., "Density estimation using Real NVP", ICLR 2017, and Kingma and Dhariwal, "Glow:
@@ -125,15 +126,18 @@ def split_of(asked: int, size: int, features: int, option: str) -> int:
     As many as there are features, but one in nine is left to the fiber: 48 of 54, as in the paper.
 
     Raises:
-        UsageError: nothing would be left of the state.
+        UsageError: one of the two parts would be empty.
     """
-    derived = asked or min(features, size - max(1, size // 9))
-    if not 1 <= derived < size:
+    if size < 2:
         raise UsageError(
-            f"sampler.{option} = {asked}: a state of {size} numbers has to be split in two; "
-            f"choose 1 to {size - 1}, or another sampler for states of a single number."
+            f"{option} = {asked}: a state of a single number cannot be split in two; use nf for it."
         )
-    return derived
+    if asked >= size:
+        raise UsageError(
+            f"{option} = {asked}: a state has {size} numbers, and one at least has to be left; "
+            f"choose {size - 1} or fewer."
+        )
+    return asked or min(features, size - max(1, size // 9))
 
 
 def _given(condition: int) -> dict[str, Any]:

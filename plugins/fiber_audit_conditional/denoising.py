@@ -59,7 +59,7 @@ class Denoiser(Generator):
         """Times of the loss, (n,) float32 in (0, 1], where the generator is."""
 
     @abstractmethod
-    def goal(self, z: Tensor, eps: Tensor) -> Tensor:
+    def goal(self, z: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """What the network should say of z_t."""
 
     @abstractmethod
@@ -77,7 +77,7 @@ class Denoiser(Generator):
     def loss(self, z: Tensor, h: Tensor, generator: torch.Generator) -> Tensor:
         """Error of what the network says at a random time."""
         t, eps = self.times(len(z), generator), normal(z, generator)
-        wrong = self.network(self.noisy(z, eps, t), t, h) - self.goal(z, eps)
+        wrong = self.network(self.noisy(z, eps, t), t, h) - self.goal(z, eps, t)
         norm = wrong.flatten(1).norm(dim=1)
         return norm if self.error == "norm" else norm.square()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -96,6 +97,18 @@ class _Fit:
         self.network.prepare(
             self.standard.from_state(some.states), self.standard.condition(some.features)
         )
+        if sampler.start:
+            start = Path(sampler.start).expanduser()
+            pair = self.extractor, self.prior
+            digest = artefact.begin(start, (self.network, self.standard), pair)
+            if (self.found.facts or {}).get("start", digest) != digest:
+                raise UsageError(
+                    f"{self.folder}: was begun with other weights of {sampler.start}; give another "
+                    f"path, or delete the folder to begin anew."
+                )
+            facts = {**(self.found.facts or {}), "start": digest}
+            self.found = replace(self.found, facts=facts)
+            self.found.write(self.folder)
 
     def run(self) -> None:
         """Train to the end, and leave the artefact."""

@@ -137,7 +137,7 @@ class MultilevelFlow(Conditional):
         coarse = split_of(self.coarse, size, features, "coarse")
         if coarse > features:
             raise UsageError(
-                f"sampler.coarse = {coarse}: the coarse level stands for the features, of which "
+                f"coarse = {coarse}: the coarse level stands for the features, of which "
                 f"there are {features}; choose at most as many."
             )
         f = all_in_one(size, 0, self.blocks, self.width)

@@ -1,8 +1,8 @@
 """The network of the denoisers on flat states: a residual perceptron that is told time and features.
 
-    c   time(waves(t)) + features(h), (n, width)
-    r   residual stream:  inlet(z_t),  r <- r + outer(silu(inner(norm(r)) + c))  (`blocks` times),
-        outlet(silu(norm(r)))
+c   time(waves(t)) + features(h), (n, width)
+r   residual stream:  inlet(z_t),  r <- r + outer(silu(inner(norm(r)) + c))  (`blocks` times),
+    outlet(silu(norm(r)))
 """
 
 import math

@@ -11,7 +11,10 @@ from torch import Tensor
 
 from fiber_audit.contracts import Extractor, Fitting, Prior
 from fiber_audit.fitting import Corpus, encoded, gathered
+from fiber_audit.loading import fingerprint
 from fiber_audit.sampling import derive_seed
+
+from .identity import pair_digest
 
 
 class Batch(NamedTuple):
@@ -19,6 +22,10 @@ class Batch(NamedTuple):
 
     states: Tensor
     features: Tensor
+
+
+_LAST: dict[tuple[str, str, float, int, str], Pairs] = {}
+"""Those of the last fit: the samplers of a suite are fitted to the same, one after the other."""
 
 
 class Pairs:
@@ -37,6 +44,10 @@ class Pairs:
         extractor, prior = task.extractor, task.prior
         assert extractor is not None
         assert prior is not None
+        digests = fingerprint(task.data), pair_digest(extractor, prior)
+        key = (*digests, held_out, task.seed, task.device)
+        if key in _LAST:
+            return _LAST[key]
         items = gathered(task.data, held_out, task.seed, task.device, spill / "items", task.say)
         task.say(f"computing states and features of {len(items.items)} items")
         states = _computed(items, prior.encode, prior.state_shape, task, spill / "states")
@@ -47,7 +58,11 @@ class Pairs:
             task,
             spill / "features",
         )
-        return cls(states, features, task.seed)
+        made = cls(states, features, task.seed)
+        _LAST.clear()
+        if not (states.spilled or features.spilled):  # their files go with the fit
+            _LAST[key] = made
+        return made
 
     def generator(self, purpose: str, step: int, device: torch.device) -> torch.Generator:
         """The generator of one purpose at one step."""

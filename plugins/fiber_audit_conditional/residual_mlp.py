@@ -7,9 +7,10 @@ Notation
     c    what it is told, features(h) + time(waves(t)), (n, width)
     r    residual stream, (n, width)
 
-    r = inlet(z),   r <- r + outer(silu(inner(norm(r)) + c))  (`blocks` times),   outlet(r)
+    r = inlet([z, h]),   r <- r + outer(silu(inner(norm(r)) + c))  (`blocks` times),   outlet(r)
 
-Every block is told: one that reads h at its inlet only has to carry it along.
+Every block is told, so that the stream need not carry h along; the inlet reads it too, so that what
+is linear in h is one matrix product away.
 """
 
 import math
@@ -50,7 +51,7 @@ class ResidualMLP(nn.Module):
             self.time = nn.Sequential(
                 nn.Linear(2 * FREQUENCIES, width), nn.SiLU(), nn.Linear(width, width)
             )
-        self.inlet = nn.Linear(inputs, width)
+        self.inlet = nn.Linear(inputs + features, width)
         self.blocks = nn.ModuleList(Block(width) for _ in range(blocks))
         self.outlet = nn.Linear(width, outputs)
         nn.init.zeros_(self.outlet.weight)
@@ -61,7 +62,7 @@ class ResidualMLP(nn.Module):
         c = self.features(h)
         if t is not None:
             c = c + self.time(waves(t))
-        stream = self.inlet(z)
+        stream = self.inlet(torch.cat([z, h], dim=1))
         for block in self.blocks:
             stream = block(stream, c)
         return self.outlet(stream)

@@ -39,8 +39,10 @@ from .generator import Generator
 class Conditional(Sampler):
     """A generator conditioned on features; made by `fiber-audit fit`, one per extractor.
 
-    path: folder of the fits. fiber_weight: lambda of Eq. (1). warm_up: share of the training over
-    which lambda grows to that. training_steps, batch: batches of the whole training, and their
+    path: folder of the fits. start: folder of other fits of the same network, whose weights the
+    training begins with, "" for none: first the density, and then both is cheaper than both from
+    the beginning. fiber_weight: lambda of Eq. (1). warm_up: share of the training over which
+    lambda grows to that. training_steps, batch: batches of the whole training, and their
     size. fiber_batch: rows of a batch that are drawn for Eq. (1). learning_rate: its peak. ema: how
     slowly the weights that are kept follow. clip_norm: of the gradient. jitter: deviation of the
     noise that is added to standardised states in training, so that their density exists.
@@ -49,6 +51,7 @@ class Conditional(Sampler):
     """
 
     path: str
+    start: str = ""
     fiber_weight: NonNegative = 1.0
     warm_up: Fraction = 0.1
     training_steps: Count = 5000

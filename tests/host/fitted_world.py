@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from fiber_audit import WeightsError, hookimpl
-from fiber_audit.contracts import Count, Dataset, Extractor, Fitting, Prior
-from fiber_audit.sampling import FlowSchedule, Noise, unguided
+from fiber_audit.contracts import Count, Dataset, Extractor, Fitting, Learned, Prior, Sampler
+from fiber_audit.sampling import FlowSchedule, Noise, finish, unguided
 from fiber_audit.testing import GaussianPrior
 
 
@@ -78,6 +78,49 @@ class First(Extractor):
 
     def features(self, x):
         return self.network(x)[:, :2]
+
+
+class Shift(Sampler):
+    """The prior's own draws, moved by what was fitted to a pair."""
+
+    def __init__(self, *, path: str, gain: float = 1.0):
+        self.path, self.gain = Path(path), gain
+
+    @classmethod
+    def fit(cls, task: Fitting, *, path: str, gain: float):
+        features = task.extractor.features(task.data.load(range(len(task.data))))
+        task.say(f"{tuple(features.shape)} features, states {task.prior.state_shape}")
+        Path(path).mkdir(exist_ok=True)
+        torch.save(gain * features.mean(), Path(path) / f"{features.shape[1]}.pt")
+
+    def prepare(self, extractor, prior):
+        file = self.path / f"{extractor.feature_size}.pt"
+        if not file.is_file():
+            raise WeightsError(f"{self.path}: nothing is fitted there; run fiber-audit fit SUITE.")
+        shift = torch.load(file, weights_only=True)
+        return Learned(f"{shift:.3f}", 2.5, None)
+
+    def sample(self, problem, noise):
+        shift = float(self.prepare(problem.extractor, problem.prior).digest)
+        return finish(problem, unguided(problem.prior, noise, 5) + shift)
+
+
+class Relay(Sampler):
+    """What another sampler of the suite draws."""
+
+    def __init__(self, *, of: Sampler):
+        self.of = of
+
+    def prepare(self, extractor, prior):
+        return self.of.prepare(extractor, prior)
+
+    def sample(self, problem, noise):
+        return self.of.sample(problem, noise)
+
+
+@hookimpl
+def fiber_audit_samplers():
+    return {"shift": Shift, "relay": Relay}
 
 
 @hookimpl

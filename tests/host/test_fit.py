@@ -221,3 +221,84 @@ def test_a_mistake_in_the_training_data_is_told_there(command, suite):
 
     assert done.returncode == 4
     assert "training: path = 'nowhere'" in done.stderr
+
+
+SAMPLERS = SUITE.replace(
+    "[samplers.unconditional]",
+    """[extractors.second]
+use = "first"
+[samplers.moved]
+use = "shift"
+path = "moved"
+[samplers.again]
+use = "relay"
+of = "moved"
+""",
+)
+
+
+def test_a_sampler_is_fitted_to_every_pair_that_it_draws_from_after_its_prior(
+    command, suite, catalogue
+):
+    path = suite(SAMPLERS)
+    before = command("run", path, "--out", "before", "--plugin", WORLD, toy=False)
+    done = command("fit", path, "--plugin", WORLD, toy=False)
+    lines = done.stderr.splitlines()
+    after = command("run", path, "--plugin", WORLD, toy=False)
+
+    assert before.returncode == 5
+    assert [line.split(": ")[1] for line in lines if "fitting to" in line] == [
+        "mine",
+        "first/mine/moved",
+        "second/mine/moved",
+    ]
+    assert "(50, 2) features, states (4,)" in done.stderr
+    assert after.returncode == 0, after.stderr
+
+
+def test_draws_are_new_when_what_a_sampler_learned_changes_also_through_another_sampler(
+    command, suite, catalogue
+):
+    path = suite(SAMPLERS)
+    command("fit", path, "--plugin", WORLD, toy=False)
+    resolved = read(path, catalogue)
+    run(resolved, catalogue, Options(Path("run")))
+    again = forecast(resolved, catalogue, Options(Path("run")))
+    torch.save(torch.tensor(9.0), "moved/2.pt")
+    moved = forecast(resolved, catalogue, Options(Path("run")))
+
+    assert [each.to_draw for each in again] == [0] * 5
+    assert [each.to_draw for each in moved] == [0, 6, 6, 6, 6]
+    assert "samplers.moved.weights changed" in str(moved)
+
+
+def test_what_a_sampler_has_not_learned_costs_its_audits_and_no_others(command, suite, catalogue):
+    path = suite(SAMPLERS + "[samplers.unconditional]\n")
+    command("fit", path, "mine", "--plugin", WORLD, toy=False)
+    done = run(read(path, catalogue), catalogue, Options(Path("run")))
+    status = done.records.groupby("sampler")["status"].unique()
+
+    assert list(status["unconditional"]) == ["ok"]
+    assert list(status["moved"]) == list(status["again"]) == ["skipped"]
+
+
+@pytest.mark.parametrize(
+    ("of", "sentence"),
+    [
+        ("yours", "samplers.again.of = 'yours': the suite has no such sampler."),
+        ("again", "samplers.again.of = 'again': leads back to itself"),
+    ],
+)
+def test_a_sampler_that_names_no_other_is_a_mistake_of_the_suite(suite, catalogue, of, sentence):
+    path = suite(SAMPLERS.replace('of = "moved"', f'of = "{of}"'))
+
+    with pytest.raises(SuiteError, match=sentence):
+        read(path, catalogue)
+
+
+def test_samplers_that_name_each_other_are_a_mistake_of_the_suite(suite, catalogue):
+    text = SAMPLERS.replace('of = "moved"', 'of = "third"')
+    path = suite(text + '[samplers.third]\nuse = "relay"\nof = "again"\n')
+
+    with pytest.raises(SuiteError, match="leads back to itself"):
+        read(path, catalogue)

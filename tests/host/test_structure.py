@@ -22,8 +22,8 @@ EXPORTERS = {"fiber_audit.records"}
 
 ORDER = [
     *("errors", "hookspecs", "", "files", "schedule", "noise", "contracts", "loading", "sampling"),
-    *("fitting", "measuring", "records", "check", "testing", "scaffold", "_suite", "_draw", "_score"),
-    *("_judge", "_report", "_run", "tune", "commands", "_front", "pytest_plugin"),
+    *("fitting", "measuring", "records", "check", "testing", "scaffold", "_suite", "_draw"),
+    *("_score", "_judge", "_report", "_run", "tune", "commands", "_front", "pytest_plugin"),
 ]
 """Floors from the ground up; "" is the package itself, whose names load on first use."""
 

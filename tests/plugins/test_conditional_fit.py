@@ -1,0 +1,285 @@
+"""Fitting conditional generators: being killed costs nothing, and nothing broken is ever used."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from fiber_audit_conditional import fit as fitting
+from fiber_audit_conditional.artefact import FILE, folder_of
+from fiber_audit_conditional.cond_flow import ConditionalFlow
+from fiber_audit_conditional.pairs import Pairs
+from fiber_audit_conditional.standard import Standard
+from safetensors.torch import load_file, save_file
+
+from fiber_audit import DivergedError, UsageError, WeightsError
+from fiber_audit.contracts import Dataset, Fitting, Problem
+from fiber_audit.fitting import Corpus
+from fiber_audit.sampling import Noise
+from fiber_audit.testing import GaussianPrior, LinearExtractor, gaussian_problem
+
+TINY = {
+    "training_steps": 12,
+    "batch": 16,
+    "fiber_batch": 4,
+    "width": 16,
+    "blocks": 1,
+    "steps": 5,
+    "checkpoint_minutes": 1e-9,
+}
+
+
+class Rows(Dataset):
+    def __init__(self, rows):
+        self.rows, self.data_shape = rows, tuple(rows.shape[1:])
+        self.ids = tuple(map(str, range(len(rows))))
+
+    def load(self, indices):
+        return self.rows[list(indices)]
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return gaussian_problem(20)
+
+
+@pytest.fixture(scope="module")
+def rows(problem):
+    root = torch.linalg.cholesky(problem.prior.covariance)
+    generator = torch.Generator().manual_seed(1)
+    white = torch.randn(200, 8, generator=generator, dtype=torch.float64)
+    return Rows((problem.prior.mean + white @ root.T).float())
+
+
+def task_of(problem, rows, seed=0, say=lambda line: None):
+    return Fitting(rows, "cpu", seed, say, problem.extractor, problem.prior)
+
+
+def fitted(problem, rows, path, seed=0, say=lambda line: None, **options):
+    chosen = {**TINY, "path": str(path), **options}
+    ConditionalFlow.fit(task_of(problem, rows, seed, say), **chosen)
+    return ConditionalFlow(**chosen)
+
+
+def killed_at(monkeypatch, step):
+    """The process dies before this step: nothing after it is written."""
+    found = Pairs.at
+
+    def dying(self, number, size):
+        if number == step:
+            raise KeyboardInterrupt
+        return found(self, number, size)
+
+    monkeypatch.setattr(Pairs, "at", dying)
+
+
+@pytest.fixture(scope="module")
+def whole(problem, rows, tmp_path_factory):
+    path = tmp_path_factory.mktemp("whole")
+    return path, fitted(problem, rows, path)
+
+
+def weights(path, problem):
+    return load_file(folder_of(path, problem.extractor, problem.prior) / FILE)
+
+
+def test_a_killed_fit_goes_on_to_the_same_bits(problem, rows, whole, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        killed_at(patch, 7)
+        with pytest.raises(KeyboardInterrupt):
+            fitted(problem, rows, tmp_path)
+    with pytest.raises(WeightsError, match=r"the fit is at step 7 of 12; to go on, run"):
+        ConditionalFlow(**{**TINY, "path": str(tmp_path)}).prepare(problem.extractor, problem.prior)
+    said = []
+    fitted(problem, rows, tmp_path, say=said.append)
+    one, other = weights(tmp_path, problem), weights(whole[0], problem)
+
+    assert "going on at step 7 of 12" in said
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_global_random_state_is_neither_used_nor_changed(problem, rows, whole, tmp_path):
+    torch.manual_seed(123)
+    fitted(problem, rows, tmp_path)
+
+    assert torch.equal(torch.rand(3), torch.rand(3, generator=torch.Generator().manual_seed(123)))
+    one, other = weights(tmp_path, problem), weights(whole[0], problem)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_what_is_fitted_is_left_alone_and_another_seed_is_refused(problem, rows, whole):
+    said = []
+    fitted(problem, rows, whole[0], say=said.append)
+
+    assert len(said) == 1
+    assert "is fitted already" in said[0]
+    with pytest.raises(UsageError, match="seed 0, not 1"):
+        fitted(problem, rows, whole[0], seed=1)
+    with pytest.raises(UsageError, match="width 16, not 32"):
+        fitted(problem, rows, whole[0], width=32)
+    with pytest.raises(UsageError, match="data of 200 items, not those of now"):
+        fitted(problem, Rows(rows.rows[:150]), whole[0])
+
+
+@pytest.mark.parametrize("where", ["data", "loss"])
+def test_numbers_that_are_not_finite_stop_it_with_the_last_good_checkpoint(
+    problem, rows, tmp_path, monkeypatch, where
+):
+    if where == "data":
+        found = Pairs.at
+
+        def poisoned(self, step, size):
+            batch = found(self, step, size)
+            return batch._replace(states=batch.states * (torch.nan if step == 5 else 1.0))
+
+        monkeypatch.setattr(Pairs, "at", poisoned)
+    else:
+        good = fitting._Fit.loss
+        monkeypatch.setattr(
+            fitting._Fit, "loss", lambda self, k: good(self, k) * (torch.inf if k == 5 else 1)
+        )
+    with pytest.raises(DivergedError, match=r"at step 5 \(loss .*\); its last good checkpoint is"):
+        fitted(problem, rows, tmp_path)
+    folder = folder_of(tmp_path, problem.extractor, problem.prior)
+
+    assert not (folder / FILE).exists()
+    assert not json.loads((folder / "training.json").read_text())["finished"]
+    kept = load_file(folder / "checkpoint" / "state.safetensors")
+    assert all(t.isfinite().all() for name, t in kept.items() if name != "also.numbers")
+
+
+def test_a_held_out_loss_that_is_never_finite_leaves_no_artefact(
+    problem, rows, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(fitting._Fit, "judged", lambda self, network: (torch.nan, 0.0))
+    with pytest.raises(DivergedError, match="no loss on held-out data was finite in 12 steps"):
+        fitted(problem, rows, tmp_path, patience=1000)
+
+    assert not (folder_of(tmp_path, problem.extractor, problem.prior) / FILE).exists()
+
+
+def test_early_stopping_keeps_the_best_weights(problem, rows, tmp_path, monkeypatch):
+    losses = iter([3.0, 1.0, 2.0, 2.0, 2.0])
+    seen = []
+
+    def judged(self, network):
+        seen.append({n: t.clone() for n, t in network.state_dict().items()})
+        return next(losses), 0.0
+
+    monkeypatch.setattr(fitting._Fit, "judged", judged)
+    fitted(problem, rows, tmp_path, patience=3)
+    kept = weights(tmp_path, problem)
+
+    assert len(seen) == 5
+    assert all(torch.equal(kept[f"generator.{n}"], t) for n, t in seen[1].items())
+
+
+def test_a_generator_of_another_extractor_is_refused_in_one_sentence(problem, whole):
+    other = LinearExtractor(problem.extractor.matrix + 0.1)
+    with pytest.raises(WeightsError) as told:
+        whole[1].prepare(other, problem.prior)
+
+    assert str(told.value).count(". ") == 0
+    assert "is fitted to other pairs (LinearExtractor of 3 features" in str(told.value)
+    assert str(told.value).endswith("run: fiber-audit fit SUITE")
+
+
+def test_an_extractor_whose_code_changed_is_refused_though_its_weights_did_not(problem, whole):
+    class Doubled(LinearExtractor):
+        def features(self, x):
+            return 2 * super().features(x)
+
+    other = Doubled(problem.extractor.matrix)
+    with pytest.raises(WeightsError, match=r"features of its probes differ by"):
+        ConditionalFlow(**{**TINY, "path": str(whole[0])}).prepare(other, problem.prior)
+
+
+def test_priors_that_share_an_autoencoder_share_generators(problem, whole):
+    flow = GaussianPrior(problem.prior.mean.float(), problem.prior.covariance.float(), "flow")
+
+    assert whole[1].prepare(problem.extractor, flow).digest == learned(problem, whole).digest
+
+
+def learned(problem, whole):
+    return whole[1].prepare(problem.extractor, problem.prior)
+
+
+def test_nothing_fitted_is_a_sentence_with_the_command(problem, tmp_path):
+    with pytest.raises(WeightsError, match="nothing is fitted there; run: fiber-audit fit SUITE"):
+        ConditionalFlow(path=str(tmp_path / "no")).prepare(problem.extractor, problem.prior)
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "swap", "delete"])
+def test_a_damaged_artefact_is_a_sentence(problem, rows, whole, tmp_path, damage):
+    sampler = fitted(problem, rows, tmp_path)
+    file = folder_of(tmp_path, problem.extractor, problem.prior) / FILE
+    if damage == "truncate":
+        file.write_bytes(file.read_bytes()[:-40])
+    elif damage == "flip":
+        file.write_bytes(b"\xff" * 8 + file.read_bytes()[8:])
+    elif damage == "swap":
+        save_file({"a": torch.zeros(3)}, file)
+    else:
+        file.unlink()
+
+    with pytest.raises(WeightsError, match="the fit is damaged"):
+        sampler.prepare(problem.extractor, problem.prior)
+
+
+def test_options_that_say_how_it_draws_need_no_new_fit(problem, whole):
+    more = replace(whole[1], steps=9)
+
+    assert more.prepare(problem.extractor, problem.prior).digest
+    with pytest.raises(WeightsError, match="fitted with other options"):
+        replace(whole[1], fiber_weight=3.0).prepare(problem.extractor, problem.prior)
+
+
+def test_a_fit_may_begin_with_the_weights_of_another(problem, rows, whole, tmp_path):
+    still = {"start": str(whole[0]), "learning_rate": 1e-12, "fiber_weight": 2.0}
+    fitted(problem, rows, tmp_path, **still)
+    one, other = weights(tmp_path, problem), weights(whole[0], problem)
+
+    assert all(torch.allclose(one[name], other[name], atol=1e-8) for name in one)
+    with pytest.raises(WeightsError, match=r"start = .*nothing is fitted there to begin with"):
+        fitted(problem, rows, tmp_path / "a", start=str(tmp_path / "nothing"))
+    with pytest.raises(WeightsError, match=r"start = .*give one of the same network"):
+        fitted(problem, rows, tmp_path / "b", start=str(whole[0]), width=32)
+
+
+def test_a_draw_depends_on_its_own_row_and_noise_alone(problem, whole):
+    sampler, n = whole[1], len(problem.targets)
+    targets = problem.extractor.features(torch.randn(n, 8, generator=torch.Generator()))
+    many = Problem(problem.extractor, problem.prior, problem.queries, targets)
+    together = sampler.sample(many, Noise(range(n))).data
+    rows = torch.tensor([7])
+    alone = sampler.sample(many.select(rows), Noise([7])).data
+
+    torch.testing.assert_close(alone[0], together[7], atol=1e-5, rtol=1e-5)
+
+
+def test_its_evaluations_are_counted_and_its_training_is_told(problem, whole):
+    from fiber_audit._draw.meter import Meter
+
+    found = learned(problem, whole)
+    with Meter(problem.prior, problem.extractor, found.network) as cost:
+        whole[1].sample(problem, Noise(range(20)))
+
+    assert cost.prior_forward == 20 * TINY["steps"]
+    assert cost.extractor_forward == 0
+    assert found.seconds > 0
+
+
+def test_units_are_those_of_the_training_rows_and_constants_stay():
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(50, 3, generator=generator) * torch.tensor([1.0, 5.0, 0.0]) + 1e4
+    states = Corpus(rows, torch.arange(40), torch.arange(40, 50))
+    standard = Standard((3,), 3)
+    standard.measure(states, states)
+    z = standard.from_state(rows[:40])
+
+    torch.testing.assert_close(z.mean(0), torch.zeros(3), atol=1e-2, rtol=0)
+    torch.testing.assert_close(z.std(0, correction=0)[:2], torch.ones(2), atol=1e-2, rtol=0)
+    assert standard.state_std[2] == 1
+    torch.testing.assert_close(standard.to_state(z), rows[:40])
+    assert standard.condition(rows + 1e9).abs().max() == 10
