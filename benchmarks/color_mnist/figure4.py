@@ -29,7 +29,7 @@ from sweep import HERE, RESULTS, table, written
 import fiber_audit
 from fiber_audit import Suite
 
-FITTED = {"fff", "fif", "nf", "dnf", "mlf", "cond-diffusion", "cond-flow"}
+FITTED = {"fff", "fif", "nf", "dnf", "mlf", "cond-diffusion", "cond-flow", "rombach-cinn"}
 MORE = {
     "fiber_rms": ("fiber_loss_rms", "mean"),
     "colour_dev": ("colour_dev", "mean"),
@@ -42,23 +42,27 @@ COMMAND = (
 
 
 def fit(suite: Suite, settings: list[str], work: Path, processes: int, only: list[str]) -> None:
-    """Fit every sampler that is trained, some at a time; each says its lines into a file."""
-    names = [n for n, use in suite.samplers.items() if use.use in FITTED and n in only]
+    """Fit every sampler that is trained, class by class, some classes at a time.
 
-    def one(name: str) -> None:
+    Each class says its lines into a file of its own.
+    """
+    classes: dict[str, list[str]] = {}
+    for name, use in suite.samplers.items():
+        if use.use in FITTED and name in only:
+            classes.setdefault(use.use, []).append(name)
+
+    def one(kind: str) -> None:
         sets = [word for each in settings for word in ("--set", each)]
-        arguments = ["fit", str((HERE / "figure4.toml").resolve()), name, *sets]
-        with (work / f"{name}.log").open("a") as log:
+        arguments = ["fit", str((HERE / "figure4.toml").resolve()), *classes[kind], *sets]
+        with (work / f"{kind}.log").open("a") as log:
             done = subprocess.run(
                 [sys.executable, "-c", COMMAND, *arguments], cwd=work, stderr=log, stdout=log,
                 env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False,
             )  # fmt: skip
-        print(f"{name}: {'fitted' if done.returncode == 0 else 'failed, see its log'}", flush=True)
+        print(f"{kind}: {'fitted' if done.returncode == 0 else 'failed, see its log'}", flush=True)
 
-    first = [n for n in names if "start" not in suite.samplers[n].options]
     with ThreadPoolExecutor(processes) as pool:
-        list(pool.map(one, first))
-        list(pool.map(one, [n for n in names if n not in first]))
+        list(pool.map(one, classes))
 
 
 def rows_of(suite: Suite, records: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -79,6 +83,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="samplers of the suite; all by default")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--no-run", action="store_true", help="fit, and stop")
+    parser.add_argument("--out", type=Path, default=RESULTS / "figure4.csv")
     parser.add_argument("--set", nargs="*", default=[], help="of the suite: path=value")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -90,13 +95,15 @@ def main() -> None:
     fit(suite, settings, options.work, options.processes, only)
     if options.no_run:
         return
+    out = options.out.resolve()
     os.chdir(options.work)  # where the suite's relative paths lead
     asked = suite.model_copy(
         update={"samplers": {n: use for n, use in suite.samplers.items() if n in only}}
     )
     done = fiber_audit.run(asked, out="run", progress=True)
-    written(RESULTS / "figure4.csv", list(rows_of(asked, done.records)))
-    draw(pd.read_csv(RESULTS / "figure4.csv"), PICTURE)
+    written(out, list(rows_of(asked, done.records)))
+    if not options.only:
+        draw(pd.read_csv(out), PICTURE)
 
 
 if __name__ == "__main__":

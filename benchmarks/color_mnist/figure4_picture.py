@@ -24,6 +24,7 @@ CLASSES = {
     "nf": ("#b8860b", "^"),
     "dnf": ("#d2b48c", "^"),
     "mlf": ("#d2691e", "^"),
+    "rombach-cinn": ("#8b4513", "v"),
     "cond-diffusion": ("#7d3c98", "D"),
     "cond-flow": ("#16858a", "D"),
     "cond-diffusion-estimate": ("#c39bd3", "D"),

@@ -28,10 +28,10 @@ def row_of(rows: pd.DataFrame, audit: str, condition: Condition) -> pd.Series[An
     if condition.seen_by is not None:
         rows = rows[equal(rows["seen_by"], condition.seen_by)]
     first = headline(rows, audit, condition.metric)
-    if condition.statistic is None:
+    if condition.record is None:
         return first
     rows = rows[equal(rows["metric"], condition.metric)]
-    rows = rows[equal(rows["statistic"], condition.statistic)]
+    rows = rows[equal(rows["statistic"], condition.record)]
     if len(rows) > 1:
         view = None if first is None or first.isna()["seen_by"] else first["seen_by"]
         rows = rows[rows["seen_by"].isna() if view is None else equal(rows["seen_by"], view)]
@@ -57,7 +57,7 @@ def absent(
     if metric not in metrics:
         known = suggestion(metric, metrics)
         return "error", f"the run does not measure metric = {metric!r}. {known}"
-    statistic = condition.statistic or "mean"
+    statistic = condition.record or "mean"
     known = suggestion(statistic, rows[own]["statistic"].dropna().unique())
     view = ""
     if condition.seen_by is not None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from .._suite.condition import FILTERS, LOST, Condition, Number
+from .._suite.minus import Minus
 from ..errors import suggestion
 from .compare import by_audit, judge_change, lost_draws, obstacles
 from .interval import Interval, Status, decide
@@ -96,7 +97,13 @@ def _verdicts(
                 return
     if pooled.empty:
         yield Verdict(condition, "", "error", f"{condition.title}: the run holds no audit.")
+    unknown = _unknown(condition, pooled, records)
+    if unknown:
+        yield Verdict(condition, "", "error", f"{condition.title}: {unknown}")
+        return
     for audit, rows in pooled.groupby("audit", sort=False):
+        if condition.minus is not None and _other(condition.minus, rows) == str(audit):
+            continue
         row = row_of(rows, str(audit), condition)
         if row is None:
             status, why = absent(records, rows, str(audit), condition)
@@ -107,6 +114,29 @@ def _verdicts(
             yield _within(condition, row)
         else:
             yield _beside(condition, row, mine, books.get(condition.baseline))
+
+
+def _other(minus: Minus, rows: pd.DataFrame) -> str:
+    """The audit that is taken away from the one of these rows; its own name where they are one."""
+    named = rows[[*FILTERS]].dropna()
+    if named.empty:
+        return ""
+    extractor, prior, sampler = (str(name) for name in named.iloc[0])
+    return "/".join(minus.other(extractor, prior, sampler))
+
+
+def _unknown(condition: Condition, pooled: pd.DataFrame, records: pd.DataFrame) -> str:
+    """Why there is nothing to take away, or ""."""
+    if condition.minus is None or pooled.empty:
+        return ""
+    for kind, name in condition.minus.names().items():
+        known = records[kind].dropna().unique()
+        if name not in known:
+            return f"no audit has {kind} = {name!r}. {suggestion(name, known)}"
+    groups = pooled.groupby("audit", sort=False)
+    if all(_other(condition.minus, rows) == str(audit) for audit, rows in groups):
+        return "every audit that it matches is the one to take away."
+    return ""
 
 
 def _seen(condition: Condition, row: pd.Series[Any]) -> Verdict:

@@ -66,7 +66,7 @@ def marked(records: pd.DataFrame, verdicts: Sequence[Verdict]) -> pd.DataFrame:
             **run,
             "audit": v.audit or None,
             "metric": v.condition.metric,
-            "statistic": v.condition.statistic,
+            "statistic": v.condition.record,
             "seen_by": v.condition.seen_by,
             "condition": v.condition.title,
             "status": v.status,

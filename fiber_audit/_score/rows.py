@@ -16,12 +16,13 @@ from .._suite.condition import LOST
 from ..loading import state_digest
 from ..records import SCHEMA_VERSION
 from .cells import Cell, Scored
+from .differences import with_differences
 
 
 def rows_of(
     prepared: Prepared, scored: Iterable[Scored], environment: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """Every statistic of every audit, in the suite's order."""
+    """Every statistic of every audit and of their differences, in the suite's order."""
     suite = prepared.plan.suite
     common: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -37,7 +38,7 @@ def rows_of(
         "torch_version": torch.__version__,
         "fiber_audit_version": __version__,
     }
-    for each in scored:
+    for each in with_differences(prepared, [*scored]):
         audit = each.audit
         of_audit = common | {
             "audit": audit.name,

@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 
 from ..errors import SuiteError, suggestion
+from .minus import Minus, statistic_minus
 
 T = TypeVar("T")
 Text = Annotated[str, Strict(), Field(min_length=1)]
@@ -65,6 +66,8 @@ class Condition:
     statistic: None is the headline, "mean" or the metric's only pooled statistic.
     seen_by: the extractor whose view it is; None is the view of the headline.
     extractor, prior, sampler: the suite's names of the audits to test; None is any.
+    minus: another extractor, prior or sampler of the suite; what is judged is then the difference
+        to the audit that has it in the place of its own, paired query by query.
     min, max: the values that hold, in the metric's unit, ends included.
     baseline: a records.csv to compare with instead. tolerance is relative to its value, 0 or more;
         allow names what may differ between the two runs.
@@ -90,6 +93,14 @@ class Condition:
     decide: Decide = "interval"
     name: Annotated[str, Strict()] = ""
     seen_by: Text | None = None
+    minus: Minus | None = None
+
+    @property
+    def record(self) -> str | None:
+        """What the records call the statistic; None is the headline."""
+        if self.minus is None:
+            return self.statistic
+        return statistic_minus(self.statistic or "mean", self.minus)
 
     @property
     def title(self) -> str:
@@ -106,7 +117,8 @@ class Condition:
             high = f" within {self.tolerance:.3g} of {PurePath(self.baseline).name}"
         narrowed = ("statistic", "seen_by", *FILTERS)
         where = [f"{key} = {value}" for key in narrowed if (value := getattr(self, key))]
-        return f"{low}{self.metric}{high}" + (f" ({', '.join(where)})" if where else "")
+        less = "" if self.minus is None else f" minus {self.minus}"
+        return f"{low}{self.metric}{less}{high}" + (f" ({', '.join(where)})" if where else "")
 
     @model_validator(mode="after")
     def _can_be_meant(self) -> Self:
@@ -118,6 +130,8 @@ class Condition:
     def table(self) -> dict[str, Any]:
         """What a suite says: the keys that are set."""
         given = _set({field.name: getattr(self, field.name) for field in fields(self)})
+        if self.minus is not None:
+            given["minus"] = self.minus.names()
         return given | ({"allow": list(self.allow)} if self.allow else {})
 
 
@@ -170,9 +184,11 @@ def _sentence(kind: str, key: object, table: Mapping[Any, Any], where: str) -> s
     """One problem with one key, of a kind that pydantic tells."""
     if kind == "missing":
         return f'{where}: it names no metric; add metric = "...".'
-    if kind in ("unexpected_keyword_argument", "invalid_key"):
+    if kind in ("unexpected_keyword_argument", "invalid_key") and key != "minus":
         known = [field.name for field in fields(Condition)]
         return f"{where}.{key}: no such key. {suggestion(str(key), known)}"
+    if key == "minus":
+        return _wanted(key, table, where, 'a table of other names, as { sampler = "ndtm" }')
     wanted = {
         "greater_than_equal": "0 or more; 0.05 tolerates 5 %",
         "string_type": "a text in quotes",
@@ -191,6 +207,8 @@ def _wanted(key: object, table: Mapping[Any, Any], where: str, what: str) -> str
 
 def _contradictions(table: Mapping[Any, Any], where: str) -> Iterator[str]:
     """What the keys of one condition say against each other."""
+    if table.get("minus") in ({}, Minus()):
+        yield f"{where}.minus: it names nothing; name an extractor, prior or sampler in it."
     bounds = {key: table[key] for key in ("min", "max") if table.get(key) is not None}
     numbers = [value for value in bounds.values() if isinstance(value, int | float)]
     if len(numbers) == 2 and numbers[0] > numbers[1]:

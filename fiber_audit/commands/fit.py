@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 def fit(
     suite: Annotated[str, typer.Argument(help="a .toml file, or the name of a shipped suite")],
-    name: Annotated[
-        str | None, typer.Argument(help="the suite's name for one of them (default: all)")
+    names: Annotated[
+        list[str] | None, typer.Argument(help="the suite's names of some of them (default: all)")
     ] = None,
     settings: Settings = [],
     p: Disable = [],
@@ -39,9 +39,10 @@ def fit(
     if not found:
         raise UsageError(f"{suite}: nothing in it has to be fitted; run it as it is.")
     known = {each.key for each in found}
-    if name is not None and name not in known:
-        raise UnknownName(f"NAME = {name!r}: nothing of that name is fitted. "
-                          f"{suggestion(name, known)}")  # fmt: skip
+    for name in names or ():
+        if name not in known:
+            raise UnknownName(f"NAMES = {name!r}: nothing of that name is fitted. "
+                              f"{suggestion(name, known)}")  # fmt: skip
 
     from .._draw.prepare import check_device  # torch from here on
     from .._suite.components import Components
@@ -51,7 +52,7 @@ def fit(
         components = Components(resolved, catalogue)
         data = components.training
         for each in found:
-            if name in (None, each.key):
+            if not names or each.key in names:
                 say(f"{each.label}: fitting to {len(data)} items of {tuple(data.data_shape)}")
                 _fit(each, Fitting(data, resolved.device, resolved.seed, say), components)
 

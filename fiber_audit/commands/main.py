@@ -17,6 +17,7 @@ import typer
 from .. import __version__
 from .._suite.variables import AUTOLOAD, DISABLE, SET
 from ..errors import FiberAuditError, UsageError, suggestion
+from .advise import advise
 from .check import check
 from .compare import compare
 from .export import export
@@ -41,6 +42,7 @@ app.command("compare")(compare)
 app.command("export")(export)
 app.command("merge")(merge)
 app.command("fit")(fit)
+app.command("advise")(advise)
 app.command("tune")(tune)
 app.command("new")(new)
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..contracts import Statistic
-from .uncertainty import Array, Estimate, estimate, sums_and_counts
+from .jackknife import Array, Estimate, Scale, ratio_of
+from .uncertainty import estimate, estimate_of_pairs, sums_and_counts
 
 Rows = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Jackknifed(Statistic):
+    """A statistic that knows what each group of queries moves, so that differences can be made."""
+
+    moved: Array | None = field(default=None, compare=False, repr=False)
 
 
 def measured(
@@ -24,17 +33,26 @@ def measured(
     unit: str | None = None,
     centred: bool = False,
     of_sums: bool = False,
+    scale: Scale = "linear",
     seen_by: str | None = None,
     message: str = "",
 ) -> Statistic:
-    """A pooled statistic: `estimate` of rows (q, ...) under resampling of queries.
+    """A pooled statistic: `estimate` of rows (q, ...), with a jackknife over queries.
 
     n is what the value rests on, by default how many numbers of rows are not NaN. compute must
-    leave NaN out, too. A value that is not a finite number is left out, with a message.
+    leave NaN out, too. scale: what the number can be, "positive" for a distance, "share" for a mean
+    of zeros and ones. A value that is not a finite number is left out, with a message.
     """
-    found = estimate(rows, compute, seed, centred, of_sums)
+    found = estimate(rows, compute, seed, centred, of_sums, scale)
     count = int((~np.isnan(rows)).sum()) if n is None else n
-    return _told(name, found, count, unit=unit, seen_by=seen_by, message=message)
+    return told(name, found, count, unit=unit, seen_by=seen_by, message=message)
+
+
+def measured_pairs(
+    name: str, null: Rows, *, seed: int = 0, unit: str | None = None, seen_by: str | None = None
+) -> Statistic:
+    """The mean of random pairs (q, m), whose queries are shared between pairs; n counts pairs."""
+    return told(name, estimate_of_pairs(null, seed), null.size, unit=unit, seen_by=seen_by)
 
 
 def measured_ratio(
@@ -42,53 +60,54 @@ def measured_ratio(
     above: Rows,
     below: Rows,
     *,
+    compute: Callable[[Array], float] | None = None,
+    pairs: bool = False,
     seed: int = 0,
     unit: str | None = None,
     seen_by: str | None = None,
     message: str = "",
 ) -> Statistic:
-    """The mean of above over the mean of below, (q, ...) each; queries are resampled together.
+    """The mean of above over the mean of below, (q, ...) each; queries are left out of both.
 
-    Both means leave NaN out. n counts the numbers of above.
+    Both means leave NaN out. n counts the numbers of above. compute: another statistic of above,
+    say `median`. pairs: below are random pairs, `Observations.null`, which queries share.
 
     >>> found = measured_ratio("mean", np.array([[1.0, 3.0], [np.nan, 2.0]]), np.array([4.0, 4.0]))
     >>> found.value, found.n
     (0.5, 3)
     """
-    pairs = np.hstack([sums_and_counts(above), sums_and_counts(below)])
-    found = estimate(pairs, _ratio_of_means, seed, of_sums=True)
+    scale = estimate_of_pairs(below, seed) if pairs else estimate(below, seed=seed)
+    found = ratio_of(estimate(above, compute, seed), scale)
     count = int((~np.isnan(above)).sum())
-    return _told(name, found, count, unit=unit, seen_by=seen_by, message=message)
+    return told(name, found, count, unit=unit, seen_by=seen_by, message=message)
 
 
-def _ratio_of_means(sums: Array) -> float:
-    above, above_n, below, below_n = sums
-    return float((above / above_n) / (below / below_n))
-
-
-def _told(
+def told(
     name: str,
     found: Estimate,
-    n: int,
+    n: int | None = None,
     *,
-    unit: str | None,
-    seen_by: str | None,
-    message: str,
+    unit: str | None = None,
+    seen_by: str | None = None,
+    message: str = "",
 ) -> Statistic:
-    if not n:
+    """An estimate under its name; n is what it rests on, by default that of the estimate."""
+    count = found.n if n is None else n
+    if not count:
         return undefined(name, "all draws were lost: nothing is left to measure", 0, None, seen_by)
     if not np.isfinite(found.value):
-        return undefined(name, f"the {name} is not a finite number", n, None, seen_by)
-    return Statistic(
+        return undefined(name, f"the {name} is not a finite number", count, None, seen_by)
+    return Jackknifed(
         found.value,
         name,
-        n,
+        count,
         seen_by=seen_by,
         stderr=found.stderr,
         ci_low=found.ci_low,
         ci_high=found.ci_high,
         unit=unit,
         message=message,
+        moved=found.moved,
     )
 
 
@@ -97,16 +116,6 @@ def undefined(
 ) -> Statistic:
     """A statistic without a value, and why."""
     return Statistic(None, name, n, query, seen_by, message=message)
-
-
-def median(rows: Rows) -> float:
-    """Of all numbers that are not NaN; NaN where there are none.
-
-    >>> median(np.array([[1.0, np.nan], [2.0, 4.0]]))
-    2.0
-    """
-    known = rows[~np.isnan(rows)]
-    return float(np.median(known)) if known.size else float("nan")
 
 
 def per_query(ids: Sequence[str], rows: Rows, n: int | None = None) -> list[Statistic]:

@@ -1,32 +1,17 @@
-"""Confidence intervals by bootstrap over queries, the units that were sampled independently."""
+"""Rows of numbers, one per query -> an estimate: the value, and what it is without each query."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
-CONFIDENCE = 0.95
-RESAMPLES = 1000
-BYTES = 32e6
-"""Of the resampled indices that are held at once."""
-Array = NDArray[np.float64]
+from .jackknife import CONFIDENCE, Array, Estimate, Scale, groups_of, moved_by
+from .medians import estimate_of_median, median
 
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its bootstrap standard error and 95 % interval (None below two rows)."""
-
-    value: float
-    stderr: float | None
-    ci_low: float | None
-    ci_high: float | None
-    n: int
+__all__ = ["CONFIDENCE", "Array", "Estimate", "estimate", "estimate_of_pairs", "sums_and_counts"]
 
 
 def estimate(
@@ -35,38 +20,50 @@ def estimate(
     seed: int = 0,
     centred: bool = False,
     of_sums: bool = False,
+    scale: Scale = "linear",
 ) -> Estimate:
-    """Statistic of rows (q, ...) and its uncertainty under resampling of rows.
+    """Statistic of rows (q, ...) and its uncertainty, by the jackknife over rows.
 
-    statistic maps rows to one number; by default their mean without NaN. Percentile intervals,
-    float64. Rows that hold nothing but NaN, queries that lost every draw, are left out.
-    centred: move the resampled values so that their mean is the value. For a distance between
-    distributions, which repeated rows always inflate, so that a plain interval would miss it.
+    statistic maps rows to one number; by default their mean without NaN. It has to be smooth in
+    them: of the statistics that are not, `median` is known and has an interval of its own. Rows
+    that hold nothing but NaN, queries that lost every draw, are left out. float64.
     of_sums: statistic maps the sum of the rows (...) to one number, and rows hold no NaN. Means,
     their ratios and distances of histograms are such; they cost little at any size.
+    seed: chooses the groups that are left out together where there are many rows.
+    centred: of older metrics; every interval lies about its value now.
 
     >>> e = estimate(np.array([1.0, 2.0, 3.0, 4.0]))
     >>> e.value, e.n
     (2.5, 4)
     """
     numbers = np.asarray(rows, dtype=np.float64)
-    numbers = numbers[~np.isnan(numbers).all(axis=tuple(range(1, numbers.ndim)))]
-    if not len(numbers):
+    there = np.asarray(~np.isnan(numbers.reshape(len(numbers), -1)).all(axis=1))
+    if not there.any():
         return Estimate(float("nan"), None, None, None, 0)
+    if statistic is median:
+        return estimate_of_median(numbers, seed)
+    group = groups_of(len(numbers), seed)
     if statistic is None:
-        return estimate(sums_and_counts(numbers), _quotient, seed, centred, of_sums=True)
-    compute = statistic
-    with np.errstate(invalid="ignore", divide="ignore"):  # a value that is not finite is told of
-        value = float(compute(numbers.sum(axis=0) if of_sums else numbers))
-        if len(numbers) < 2:
-            return Estimate(value, None, None, None, len(numbers))
-        resampled = _of_sums(numbers, compute) if of_sums else _of_rows(numbers, compute)
-        stderr, low, high, middle = _bootstrapped(resampled, len(numbers), seed)
-    shift = value - middle if centred else 0.0
-    found = (stderr, low + shift, high + shift)
-    if not np.isfinite(found).all():
-        return Estimate(value, None, None, None, len(numbers))
-    return Estimate(value, *found, len(numbers))
+        value, without = _of_sums(sums_and_counts(numbers), _quotient, group)
+    elif of_sums:
+        value, without = _of_sums(numbers, statistic, group)
+    else:
+        value, without = _of_rows(numbers, statistic, group, there)
+    n = int(there.sum())
+    return moved_by(value, _moved(value, without, group[there]), n, scale)
+
+
+def estimate_of_pairs(null: NDArray[Any], seed: int = 0) -> Estimate:
+    """The mean of `random_pairs` (q, m), whose pairs are shared.
+
+    A query is left out of its own pairs and of the pairs that others formed with it. The latter are
+    the former where all pairs were formed, and of the same law where some were.
+    """
+    q, group = len(null), groups_of(len(null), seed)
+    value, without = _of_sums(sums_and_counts(null), _quotient, group, times=2)
+    if q == 2:  # one pair: a scale that cannot be doubted
+        without = np.full(q, value)
+    return moved_by(value, _moved(value, without, group), q, "positive")
 
 
 def sums_and_counts(rows: NDArray[Any]) -> Array:
@@ -85,40 +82,32 @@ def _quotient(sums: Array) -> float:
     return float(sums[0] / sums[1])
 
 
-Resampled = Callable[[NDArray[np.int64]], Array]
-"""Which rows (b, q) -> the statistic of each choice, (b,)."""
+def _of_sums(
+    rows: Array, compute: Callable[[Array], float], group: NDArray[np.int64], times: int = 1
+) -> tuple[float, Array]:
+    """The value, and without each group, whose sum counts so many times."""
+    with np.errstate(all="ignore"):  # a value that is not finite is told of
+        total = rows.sum(axis=0)
+        part = np.zeros((group.max() + 1, *rows.shape[1:]))
+        np.add.at(part, group, rows)
+        return float(compute(total)), np.array([compute(total - times * one) for one in part])
 
 
-def _of_rows(rows: Array, compute: Callable[[Array], float]) -> Resampled:
-    return lambda chosen: np.array([compute(rows[index]) for index in chosen])
+def _of_rows(
+    rows: Array,
+    compute: Callable[[Array], float],
+    group: NDArray[np.int64],
+    there: NDArray[np.bool_],
+) -> tuple[float, Array]:
+    kept = [there & (group != one) for one in range(group.max() + 1)]
+    with np.errstate(all="ignore"):  # a value that is not finite is told of
+        without = [compute(rows[some]) if some.any() else np.nan for some in kept]
+        return float(compute(rows[there])), np.array(without)
 
 
-def _of_sums(rows: Array, compute: Callable[[Array], float]) -> Resampled:
-    """A sum of resampled rows is a product with how often each row was chosen."""
-    q, flat = len(rows), rows.reshape(len(rows), -1)
-
-    def values(chosen: NDArray[np.int64]) -> Array:
-        places = chosen + q * np.arange(len(chosen))[:, None]
-        times = np.bincount(places.ravel(), minlength=places.size).reshape(places.shape)
-        return np.array([compute(sums.reshape(rows.shape[1:])) for sums in times @ flat])
-
-    return values
-
-
-def _bootstrapped(resampled: Resampled, q: int, seed: int) -> tuple[float, float, float, float]:
-    """Standard error, both ends of the interval, and the mean of the resampled values."""
-    with warnings.catch_warnings():  # a resample without a value leaves no interval
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        result = stats.bootstrap(
-            (np.arange(q),),
-            lambda chosen, axis: resampled(chosen),
-            n_resamples=RESAMPLES,
-            batch=max(1, int(BYTES / (8 * q))),
-            vectorized=True,
-            confidence_level=CONFIDENCE,
-            method="percentile",
-            rng=np.random.default_rng(seed),
-        )
-    low, high = result.confidence_interval
-    middle = np.mean(result.bootstrap_distribution)
-    return float(result.standard_error), float(low), float(high), float(middle)
+def _moved(value: float, without: Array, held: NDArray[np.int64]) -> Array | None:
+    """The moves of the groups that hold something; None where one leaves no value."""
+    there = np.isin(np.arange(len(without)), held)
+    with np.errstate(invalid="ignore"):
+        moved = without - value
+    return np.where(there, moved, np.nan) if np.isfinite(moved[there]).all() else None

@@ -4,10 +4,12 @@
 
 A draw follows dz_t/dt = v from noise, t = 1, to data, t = 0.
 
-Sources: Lipman et al., "Flow Matching for Generative Modeling", ICLR 2023; times from a logistic
-normal law, more of them in the middle: Esser et al., "Scaling Rectified Flow Transformers", ICML
-2024. Rousselot, Wendebourg, Köthe, arXiv 2603.21782: width = 512, blocks = 6, learning_rate = 1e-3,
-batch = 512, 250 epochs, uniform times, error = "norm", fiber_weight = 0, steps = 200.
+Times are uniform: more of them in the middle or near data, as helps an unconditional flow, made
+draws on Color MNIST worse, since what h decides is decided while there is noise.
+
+Sources: Lipman et al., "Flow Matching for Generative Modeling", ICLR 2023. Rousselot, Wendebourg,
+Köthe, arXiv 2603.21782: width = 512, blocks = 6, learning_rate = 1e-3, batch = 512, 250 epochs,
+error = "norm", fiber_weight = 0, 100 steps of two evaluations.
 """
 
 from dataclasses import dataclass
@@ -22,14 +24,14 @@ from fiber_audit.sampling import FlowSchedule, over
 from .denoising import Denoiser, Denoising
 
 
-class VelocityPredictor(Denoiser):
+class FlowDenoiser(Denoiser):
     """A denoiser that says v = eps - z."""
 
     schedule = FlowSchedule()
 
     def times(self, n: int, generator: torch.Generator) -> Tensor:
-        """The logistic function of normal numbers."""
-        return torch.randn(n, generator=generator, device=generator.device).sigmoid()
+        """Uniform."""
+        return 1 - torch.rand(n, generator=generator, device=generator.device)
 
     def goal(self, z: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """The velocity of the straight path."""
@@ -45,4 +47,4 @@ class VelocityPredictor(Denoiser):
 class ConditionalFlow(Denoising):
     """Flow matching conditioned on features."""
 
-    denoiser: ClassVar[type[Denoiser]] = VelocityPredictor
+    denoiser: ClassVar[type[Denoiser]] = FlowDenoiser

@@ -148,9 +148,8 @@ def _given(condition: int) -> dict[str, Any]:
 def _coefficients(width: int, hidden: int, inputs: int, outputs: int) -> nn.Sequential:
     """What a coupling computes its scales and shifts by: at first they are all zero."""
     network = perceptron(inputs, width, hidden, outputs)
-    last = network[-1]
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
+    for last in network[-1].parameters():
+        nn.init.zeros_(last)
     return network
 
 

@@ -103,6 +103,7 @@ class DenoisingFlow(Conditional):
     width: Count = 256
     details: NonNegativeInt = 0
     reconstruction_weight: NonNegative = 10.0
+    learning_rate: Positive = 3e-3
     clip_norm: Positive = 3.0
 
     def build(self, state_shape: tuple[int, ...], features: int) -> Generator:

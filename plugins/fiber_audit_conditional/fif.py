@@ -32,7 +32,7 @@ from .sampler import Conditional
 class FreeFormInjectiveFlow(Conditional):
     """A fiber of few dimensions by two free networks, one pass for a draw.
 
-    The paper's Color MNIST flow: 3 blocks of width 512, batch 512, 250 epochs, learning_rate 1e-3.
+    The paper's for Color MNIST: 3 blocks of width 512, batch 512, 250 epochs, learning_rate 1e-3.
 
     Args:
         latent: dimensions of a fiber: 3 for the colours of Color MNIST.
@@ -44,7 +44,8 @@ class FreeFormInjectiveFlow(Conditional):
 
     latent: Count = 3
     blocks: Count = 3
-    width: Count = 256
+    width: Count = 160
+    learning_rate: Positive = 3e-3
     likelihood_weight: NonNegative = 1.0
     reconstruction_weight: Positive = 10.0
 
@@ -56,8 +57,8 @@ class FreeFormInjectiveFlow(Conditional):
         """
         if not self.latent < math.prod(state_shape):
             raise UsageError(
-                f"sampler.latent = {self.latent}: a state has {math.prod(state_shape)} numbers, and "
-                "a fiber in them has fewer dimensions; choose less, or the sampler fff."
+                f"sampler.latent = {self.latent}: a state has {math.prod(state_shape)} numbers, "
+                "and a fiber in them has fewer dimensions; choose less, or the sampler fff."
             )
         weights = Weights(self.likelihood_weight, self.reconstruction_weight)
         return Autoencoder(state_shape, features, self.latent, self.width, self.blocks, weights)

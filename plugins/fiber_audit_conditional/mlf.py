@@ -129,6 +129,7 @@ class MultilevelFlow(Conditional):
     width: Count = 192
     coarse: NonNegativeInt = 0
     regression_weight: NonNegative = 10.0
+    learning_rate: Positive = 3e-3
     clip_norm: Positive = 3.0
 
     def build(self, state_shape: tuple[int, ...], features: int) -> Generator:

@@ -1,8 +1,11 @@
-"""The network of the denoisers on flat states: a residual perceptron that is told time and features.
+"""The network of the denoisers on flat states: a perceptron told time and features.
 
 c   time(waves(t)) + features(h), (n, width)
 r   residual stream:  inlet(z_t),  r <- r + outer(silu(inner(norm(r)) + c))  (`blocks` times),
     outlet(silu(norm(r)))
+
+Told h at the inlet only, as in `residual_mlp.py`, it learned Color MNIST more slowly: a loss of
+27.0 instead of 23.5 after a thousand steps.
 """
 
 import math
@@ -14,7 +17,7 @@ from .residual_mlp import FREQUENCIES, Block, waves
 
 
 class ConditionalMLP(nn.Module):
-    """(z_t, t, h) -> what is said of z_t, shaped like it. Every block is told t and h; zero before training.
+    """(z_t, t, h) -> what is said of z_t, shaped like it; zero before training.
 
     Args:
         state_shape: shape of one state, which is flattened.
@@ -43,5 +46,6 @@ class ConditionalMLP(nn.Module):
         c = self.time(waves(t)) + self.features(h)
         stream = self.inlet(z_t.flatten(1))
         for block in self.blocks:
+            assert isinstance(block, Block)
             stream = stream + block.outer(F.silu(block.inner(block.norm(stream)) + c))
         return self.outlet(F.silu(self.norm(stream))).reshape(z_t.shape)

@@ -69,6 +69,7 @@ class NormalisingFlow(Conditional):
 
     blocks: Count = 12
     width: Count = 256
+    learning_rate: Positive = 3e-3
     clip_norm: Positive = 3.0
 
     def build(self, state_shape: tuple[int, ...], features: int) -> Generator:

@@ -62,7 +62,7 @@ class Conditional(Sampler):
     clip_norm: Positive = 1.0
     jitter: NonNegative = 0.01
     held_out: Fraction = 0.05
-    patience: Count = 10
+    patience: Count = 20
     checkpoint_minutes: Positive = 5.0
     _known: list[tuple[Extractor, Prior, Fitted]] = field(
         default_factory=list, init=False, repr=False, compare=False

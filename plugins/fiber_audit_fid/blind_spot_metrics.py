@@ -8,7 +8,8 @@
     hidden     what A's own distance hides of what B sees
 
 `blind_spot_score` is the number to bound: "mean" is the score beside all others, with the finding
-in its message, "confidence" how sure it is above 0.
+in its message, "confidence" how sure it is above 0. It is a lower bound of the share that is hidden
+at infinitely many queries; see `blind_spot`.
 """
 
 from __future__ import annotations
@@ -151,6 +152,7 @@ class BlindSpot(_Beside):
 class BlindSpotScore(_Beside):
     """`blind_spot_score`: the share of what others see that the network's own distance hides.
 
+    At least that share: noise in the network's own distance makes the score smaller, never larger.
     Statistics: mean (the score, its finding in the message) and confidence (how sure it is that
     the score is above 0). n is the number of queries.
     """

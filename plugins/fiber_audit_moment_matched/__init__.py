@@ -8,5 +8,9 @@ from fiber_audit.contracts import Offers
 
 @hookimpl
 def fiber_audit_samplers() -> Offers:
-    """Offer `moment-matched`."""
-    return {"moment-matched": "fiber_audit_moment_matched.moment_matched:MomentMatched"}
+    """Offer `moment-matched` and `twisted`."""
+    package = "fiber_audit_moment_matched"
+    return {
+        "moment-matched": f"{package}.moment_matched:MomentMatched",
+        "twisted": f"{package}.twisted:Twisted",
+    }

@@ -13,7 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiber_audit.contracts import Part, Statistic
-from fiber_audit.measuring import Observations, measured, median, per_query, undefined
+from fiber_audit.measuring import (
+    Observations,
+    measured,
+    measured_pairs,
+    median,
+    per_query,
+    undefined,
+)
 
 from .feature_distance import FeatureDistance
 
@@ -47,9 +54,12 @@ class FiberLossRMS(FeatureDistance):
         """The statistics above, and the mean of each query."""
         seed, d = seen.seed, seen.targets.shape[1]
         loss = self.convert(seen.draws("distance"), d)
-        found = [measured("mean", loss, seed=seed), measured("median", loss, median, seed=seed)]
+        found = [
+            measured("mean", loss, seed=seed, scale="positive"),
+            measured("median", loss, median, seed=seed),
+        ]
         if seen.null.size:
-            found.append(measured("random_pairs", self.convert(seen.null, d), seed=seed))
+            found.append(measured_pairs("random_pairs", self.convert(seen.null, d), seed=seed))
         else:
             why = "one query has no random pairs; use two or more"
             found.append(undefined("random_pairs", why))
@@ -58,7 +68,7 @@ class FiberLossRMS(FeatureDistance):
             scale["reconstruction_gap"] = "reconstructions"
         for name, part in scale.items():
             distance = self.convert(seen.of(part, "distance"), d)
-            found.append(measured(name, distance, seed=seed))
+            found.append(measured(name, distance, seed=seed, scale="positive"))
         return found + per_query(seen.ids, loss)
 
 

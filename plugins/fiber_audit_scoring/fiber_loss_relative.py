@@ -9,12 +9,12 @@ al., NeurIPS 2019, judge metamers of networks the same way).
 
 from __future__ import annotations
 
-import numpy as np
+from functools import partial
 
 from fiber_audit.contracts import Statistic
 from fiber_audit.measuring import (
     Observations,
-    measured,
+    measured_pairs,
     measured_ratio,
     median,
     per_query,
@@ -27,7 +27,8 @@ from .feature_distance import FeatureDistance
 class FiberLossRelative(FeatureDistance):
     """`fiber_loss_relative`: the mean RMS loss over draws in units of the mean null.
 
-    Statistics, pooled; uncertainty by bootstrap over queries; n counts draws, pairs or queries:
+    Statistics, pooled; n counts draws, pairs or queries. Uncertainty: a jackknife that leaves each
+    query out of its losses and of all its pairs, for the unit rests on the same queries.
 
         mean, median         of the draws; the mean is the headline
         random_pairs         the unit itself, in features
@@ -49,21 +50,14 @@ class FiberLossRelative(FeatureDistance):
         if not null.mean() > 0:
             return [undefined("mean", "all queries have the same features: no scale")]
         loss = seen.draws("distance")
-        with_null = np.column_stack([loss, null.mean(axis=1)])
+        relative = partial(measured_ratio, below=null, pairs=True, seed=seed)
         found = [
-            measured_ratio("mean", loss, null, seed=seed),
-            measured(
-                "median",
-                with_null,
-                lambda rows: median(rows[:, :-1]) / float(rows[:, -1].mean()),
-                seed=seed,
-                n=int((~np.isnan(loss)).sum()),
-            ),
-            measured("random_pairs", null, seed=seed, unit="feature"),
-            measured_ratio("ceiling", seen.of("jittered", "distance"), null, seed=seed),
-            measured_ratio("unguided", seen.unguided("distance"), null, seed=seed),
+            relative("mean", loss),
+            relative("median", loss, compute=median),
+            measured_pairs("random_pairs", null, seed=seed, unit="feature"),
+            relative("ceiling", seen.of("jittered", "distance")),
+            relative("unguided", seen.unguided("distance")),
         ]
         if not seen.lossless:
-            gap = seen.of("reconstructions", "distance")
-            found.append(measured_ratio("reconstruction_gap", gap, null, seed=seed))
+            found.append(relative("reconstruction_gap", seen.of("reconstructions", "distance")))
         return found + per_query(seen.ids, loss / null.mean())

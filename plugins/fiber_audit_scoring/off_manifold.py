@@ -22,8 +22,10 @@ MARGIN = 0.01
 class OffManifold(Metric):
     """`off_manifold`: RMS distance of a draw to decode(encode(draw)), relative to unguided draws.
 
-    Statistics: mean (ratio of means, 1 = like the prior), draws and unguided (in data units).
-    Undefined where decode(encode(x)) = x. fence: see `far_out`; a draw beyond it is suspected.
+    Statistics: mean (ratio of means, 1 = like the prior), draws and unguided (in data units). In
+    the ratio a distance that nobody sees, below a hundredth of the data range, counts as a
+    hundredth: five times nothing is nothing. Undefined where decode(encode(x)) = x. fence: see
+    `far_out`; a draw beyond it is suspected.
     """
 
     axis: Axis = "health"
@@ -47,16 +49,23 @@ class OffManifold(Metric):
             message = "the prior encodes every input exactly: nothing is off its manifold"
             return [undefined("mean", message)]
         draws, unguided = seen.draws("distance"), seen.unguided("distance")
-        ratio = ratio_to_unguided(draws, unguided, seen.seed)
+        floor = _margin(seen)
+        visible, normal = (np.maximum(rows, floor) for rows in (draws, unguided))
+        ratio = ratio_to_unguided(visible, normal, seen.seed)
         if ratio.value is None:
             return [ratio]
         found = [ratio, *both_means(draws, unguided, seen.seed, unit="data")]
-        return found + per_query(seen.ids, draws / np.nanmean(unguided))
+        return found + per_query(seen.ids, visible / np.nanmean(normal))
 
     def suspicious(self, seen: Observations) -> NDArray[np.bool_] | None:
         """(q, k) bool: far worse encoded than unguided draws; None for lossless priors."""
         if seen.lossless:
             return None
-        span = seen.data_range
-        margin = MARGIN * (span[1] - span[0]) if span else 0.0
-        return far_out(seen.draws("distance"), seen.unguided("distance"), margin, self.fence)
+        draws, unguided = seen.draws("distance"), seen.unguided("distance")
+        return far_out(draws, unguided, _margin(seen), self.fence)
+
+
+def _margin(seen: Observations) -> float:
+    """A distance too small to see; 0 for tables, whose range nobody knows."""
+    span = seen.data_range
+    return MARGIN * (span[1] - span[0]) if span else 0.0

@@ -23,6 +23,6 @@ def ratio_to_unguided(
 def both_means(draws: Array, unguided: Array, seed: int, unit: str) -> list[Statistic]:
     """Statistics draws and unguided, what the ratio is made of, in their own unit."""
     return [
-        measured("draws", draws, seed=seed, unit=unit),
-        measured("unguided", unguided, seed=seed, unit=unit),
+        measured("draws", draws, seed=seed, unit=unit, scale="positive"),
+        measured("unguided", unguided, seed=seed, unit=unit, scale="positive"),
     ]

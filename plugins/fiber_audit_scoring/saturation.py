@@ -57,7 +57,9 @@ class Saturation(Metric):
         outside = seen.diagnostic("saturation")
         if outside is not None:
             shares["outside"] = outside
-        found = [measured(name, rows, seed=seen.seed) for name, rows in shares.items()]
+        found = [
+            measured(name, rows, seed=seen.seed, scale="positive") for name, rows in shares.items()
+        ]
         return found + per_query(seen.ids, shares["mean"])
 
     def suspicious(self, seen: Observations) -> NDArray[np.bool_] | None:

@@ -81,7 +81,7 @@ def test_a_prior_is_fitted_to_all_queries_or_to_the_training_data(command, suite
     ("settings", "arguments", "sentence"),
     [
         (["priors.mine.gain=-1.0"], [], "mine: it could not be fitted (ZeroDivisionError: no lu"),
-        ([], ["yours"], "NAME = 'yours': nothing of that name is fitted. Known: mine."),
+        ([], ["yours"], "NAMES = 'yours': nothing of that name is fitted. Known: mine."),
         (["training.use=nope"], [], "training.use = 'nope': no such dataset."),
     ],
 )  # fmt: skip

@@ -1,0 +1,44 @@
+"""What of an earlier run is what the suite asks for now."""
+
+from __future__ import annotations
+
+from .._suite.identity import difference
+from .prepare import Prepared
+from .store import Store
+
+
+def outdated(prepared: Prepared, store: Store) -> dict[str, str]:
+    """Name of an audit -> why the run tells nothing of it: it is another one now, or none.
+
+    Raises:
+        DataError: identity.json of the run directory is damaged.
+    """
+    known, found = store.facts("identity.json").get("draws", {}), dict[str, str]()
+    for audit in prepared.audits:
+        name = audit.name
+        if audit in prepared.blocked:
+            found[name] = prepared.blocked[audit][1].rstrip(".")
+        elif name not in known:
+            found[name] = "the run does not hold it"
+        elif changed := difference(known[name], prepared.identity[name]):
+            found[name] = f"it was another one in the run ({'; '.join(changed)})"
+    return found
+
+
+def other_queries(prepared: Prepared, store: Store) -> str:
+    """How the run's queries differ from the suite's, a sentence; "" where they do not.
+
+    Raises:
+        DataError: identity.json of the run directory is damaged.
+    """
+    identity, plan = store.facts("identity.json"), prepared.plan
+    before, now = identity.get("queries", {}), dict(zip(plan.ids, plan.items, strict=True))
+    if changed := [name for name in before if now.get(name) != before[name] and name in now]:
+        return f"{len(changed)} queries were others in the run, e.g. {changed[0]!r}."
+    ran, wanted = (len(before), identity.get("per_query")), (len(now), plan.per_query)
+    if ran == wanted and before.keys() == now.keys():
+        return ""
+    return (
+        f"the run was of {ran[0]} queries with {ran[1]} draws each, the suite asks for {wanted[0]} "
+        f"with {wanted[1]}."
+    )

@@ -1,0 +1,137 @@
+"""`fiber-audit advise`: which sampler is cheapest, by what a run of the suite measured."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .._report.plain import plain
+from ..errors import DataError, UsageError
+from .shared import Disable, Exit, Extra, Json, Settings, catalogue_of, say
+from .stdout import libraries_on_stderr
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .._draw.store import Store
+
+
+def advise(
+    suite: Annotated[str, typer.Argument(help="a .toml file, or the name of a shipped suite")],
+    draws: Annotated[int, typer.Option(min=1, help="draws that you want, of all queries together")],
+    loss: Annotated[
+        float | None, typer.Option(min=0, help="fiber loss that is good enough (default: a front)")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="run directory, if it has one of its own")
+    ] = None,
+    settings: Settings = [],
+    as_json: Json = False,
+    p: Disable = [],
+    plugin: Extra = [],
+) -> None:
+    """Tell which sampler is cheapest for so many draws, training included, from a finished run.
+
+    Exit code 1: for some extractor and prior no sampler reaches --loss.
+    """
+    from .._suite.read import read
+
+    if loss is not None and not math.isfinite(loss):
+        raise UsageError(f"--loss {loss}: give a finite number, e.g. 0.05.")
+    catalogue = catalogue_of(p, plugin)
+    resolved = read(suite, catalogue, settings)
+
+    from .._draw.prepare import prepare  # torch from here on
+    from .._draw.still import other_queries, outdated
+    from .._draw.store import Store
+    from .._judge.choices import choices_of, loss_of
+    from .._score.directory import default_path, refuse_another
+    from ..records import read as read_records
+    from .advised import Pair
+
+    store = Store(out or default_path(resolved), reading=True)
+    refuse_another(store, resolved)
+    again = _command(suite, {"--set": settings, "-p": p, "--plugin": plugin}, out)
+    if not (store.path / "records.csv").is_file():
+        raise DataError(f"{store.path}: no finished run of this suite is there{_others(store)}; "
+                        f"make one: {again}")  # fmt: skip
+    records = read_records(store.path)
+    metric = loss_of(records)
+    with libraries_on_stderr():
+        prepared = prepare(resolved, catalogue, store)
+    gone, learned = outdated(prepared, store), prepared.components.learned
+    kept = [audit for audit in prepared.audits if audit.name not in gone]
+    if not kept:
+        told = [f"{name}: {why}." for name, why in gone.items()]
+        raise DataError("\n".join([*told, f"{store.path}: tells nothing of this suite; {again}"]))
+    training = {a.name: learned(a.extractor, a.prior, a.sampler).seconds for a in kept}
+    choices, without = choices_of(records, metric, training)
+    pairs = []
+    for extractor, prior in dict.fromkeys((a.extractor, a.prior) for a in kept):
+        of = [a.name for a in kept if (a.extractor, a.prior) == (extractor, prior)]
+        own = [choices[name] for name in of if name in choices]
+        pairs.append(Pair(extractor, prior, own, metric, draws, loss))
+    notes = [f"{name} is left out: {why}." for name, why in {**gone, **without}.items()]
+    notes += filter(None, [other_queries(prepared, store)])
+    notes += _cautions(store, records, resolved.device, trained=any(training.values()))
+    if as_json:
+        head = {"run": str(store.path), "metric": metric, "draws": draws, "loss": loss}
+        told_all = {**head, "pairs": [pair.to_dict() for pair in pairs], "notes": notes}
+        typer.echo(json.dumps(told_all, allow_nan=False))
+    else:
+        for pair in pairs:
+            typer.echo("\n".join(plain(line) for line in pair.lines()) + "\n")
+        for note in notes:
+            say(note)
+    if loss is not None and not all(pair.marked for pair in pairs):
+        raise typer.Exit(Exit.FAILED)
+
+
+def _command(suite: str, given: Mapping[str, list[str]], out: Path | None) -> str:
+    """The command that makes the run."""
+    words = [word for option, values in given.items() for v in values for word in (option, v)]
+    place = ["--out", str(out)] if out else []
+    return shlex.join(["fiber-audit", "run", suite, *words, *place])
+
+
+def _others(store: Store) -> str:
+    """Another run of a suite of that name, beside the one that is missing."""
+    stem = store.path.name.rpartition("-")[0]
+    found = sorted(store.path.parent.glob(f"{stem}-*/records.csv")) if stem else []
+    if not found:
+        return ""
+    return f" ({found[-1].parent} is another run of it: --out tells what differs)"
+
+
+def _cautions(store: Store, records: pd.DataFrame, device: str, trained: bool) -> Iterator[str]:
+    """Whose seconds the numbers are, and what they do not tell."""
+    facts: Mapping[str, Any] = store.facts("environment.json")
+    devices = [str(each) for each in records["device"].dropna().unique()]
+    machine = facts.get("platform"), facts.get("processors")
+    yield (
+        f"seconds per draw are as each was timed; the run began {facts.get('started_at')} "
+        f"({', '.join(devices)}, {machine[0]}, {machine[1]} processors), and what it took over "
+        f"from an earlier one may be of another machine."
+    )
+    if devices != [device]:
+        yield f"the suite asks for device = {device!r}: seconds there may be others."
+    if machine != (platform.platform(), os.cpu_count()):
+        yield "the run was made on another machine, or another system, than this one."
+    if trained:
+        yield (
+            "seconds of training are as each fit noted them: they compare with those per draw "
+            "where both are of one machine and device, equally busy."
+        )
+    if not records["axis"].eq("consistency").any():
+        yield (
+            "the run measures no consistency: a sampler may be on the fiber, and cheap, with "
+            "draws unlike the data."
+        )

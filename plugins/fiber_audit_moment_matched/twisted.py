@@ -1,0 +1,126 @@
+"""The twisted sampler, top to bottom: the right weights of the parts of a fiber.
+
+Sequential Monte Carlo over the prior's own steps, K particles per draw, with a proposal that is
+moment-matched in mean and covariance; `twist.py` has the maths, README.md the reasons. Later sweeps
+keep the last path as one of the particles (conditional sequential Monte Carlo), which leaves the
+target invariant for any K. The chosen particle is polished onto the fiber.
+
+Sources: Whiteley and Lee, Twisted Particle Filters, 2014; Wu et al., Practical and Asymptotically
+Exact Conditional Sampling in Diffusion Models, NeurIPS 2023; Andrieu et al., Particle Markov Chain
+Monte Carlo Methods, 2010.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import torch
+from annotated_types import Ge
+from torch import Tensor
+
+from fiber_audit.contracts import (
+    Count,
+    Draws,
+    Extractor,
+    Fraction,
+    Learned,
+    NonNegativeInt,
+    Positive,
+    Prior,
+    Problem,
+    Sampler,
+)
+from fiber_audit.sampling import Noise, Trail, rms
+
+from .calibration import Calibration, calibrated
+from .gauss_newton import Effort, Posterior, Trust, corrected
+from .sight import View
+from .sweep import Rules, Sweep
+
+Particles = Annotated[int, Ge(2)]
+DAMPING, TOLERANCE, AT_ONCE = 0.01, 0.003, 8
+"""Of the polish: first damping, tolerance in standard deviations, directions per linearisation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Twisted(Sampler):
+    """The sampler; its fields are the options of the README's table."""
+
+    particles: Particles = 16
+    sweeps: Count = 2
+    steps: Count = 30
+    power: Positive = 1.5
+    tau: Positive = 0.02
+    directions: Count = 16
+    resample_below: Fraction = 0.5
+    temper_below: Fraction = 0.0
+    guided_below: Positive | None = None
+    polish: NonNegativeInt = 8
+    calibration: Count = 512
+    _known: dict[tuple[object, object], tuple[Calibration, Extractor, Prior]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def prepare(self, extractor: Extractor, prior: Prior) -> Learned:
+        """Calibrate; `calibration.py` says what. It follows from the pair and the options."""
+        started = time.perf_counter()
+        self._calibration(extractor, prior)
+        return Learned(seconds=time.perf_counter() - started)
+
+    @torch.no_grad()
+    def sample(self, problem: Problem, noise: Noise) -> Draws:
+        """One draw per row; see `fiber_audit.contracts.Sampler`.
+
+        path: the mean fiber loss of a draw's particles, a column per step of the last sweep, and the
+        loss after the polish. Diagnostics: ess (the least effective sample size of all steps, as a
+        share of K; 1 / K where one particle has all the weight), resampled (times per sweep), spread
+        (the largest standard deviation of the log weights), rho (the last tempering), landing (the
+        fiber loss before the polish).
+        """
+        prior, trail = problem.prior, Trail(problem)
+        known = self._calibration(problem.extractor, prior)
+        times = prior.schedule.times(self.steps, self.power)
+        each = torch.arange(len(noise), device=problem.targets.device)
+        crowd = problem.select(each.repeat_interleave(self.particles))
+        sweep = Sweep(View(crowd, known.directions), known, times, self._rules(), noise)
+        path, report = sweep.run(None)
+        for _ in range(self.sweeps - 1):
+            path, report = sweep.run(path)
+        for x, loss in zip(path, report.losses, strict=True):
+            trail.add(x, loss)
+        x, landing, loss = self._polished(problem, path[-1], times[-2])
+        x = trail.add(x, loss)
+        return trail.finish(
+            x,
+            ess=report.ess,
+            resampled=report.resampled,
+            spread=report.spread,
+            rho=report.rho,
+            landing=landing,
+        )
+
+    def _polished(self, problem: Problem, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the last state x becomes, with its fiber loss (n,) before and after the polish."""
+        posterior = Posterior(problem.prior, x, t)
+        before = rms(problem.features(posterior.mean) - problem.targets)
+        if not self.polish:
+            return posterior.mean, before, before
+        effort = Effort(self.polish, AT_ONCE, TOLERANCE)
+        found, after, _ = corrected(problem, posterior, Trust.fresh(x, DAMPING), effort)
+        return found, before, after
+
+    def _rules(self) -> Rules:
+        return Rules(
+            self.particles, self.tau, self.resample_below, self.temper_below, self.guided_below
+        )
+
+    def _calibration(self, extractor: Extractor, prior: Prior) -> Calibration:
+        """Measured once per pair: by what they have learned, or as objects where that is nothing."""
+        key = (extractor.weights_sha256 or id(extractor), prior.weights_sha256 or id(prior))
+        if key not in self._known:
+            times = prior.schedule.times(self.steps, self.power)
+            found = calibrated(extractor, prior, times, self.directions, self.calibration)
+            self._known[key] = found, extractor, prior  # held, so that an id is not used again
+        return self._known[key][0]
