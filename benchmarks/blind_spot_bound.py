@@ -29,7 +29,7 @@ from fiber_audit.testing import GaussianPrior, LinearExtractor, measure
 
 OUT = Path(__file__).parent / "results" / "blind_spot_bound.csv"
 D, K = 16, 2
-TRUTHS, SIZES = (0.0, 0.5, 0.875), (32, 64, 128, 256)
+TRUTHS, SIZES = (0.0, 0.5, 0.875), (32, 64, 128)
 
 
 def audit(q: int, truth: float, seed: int) -> Scene:

@@ -54,7 +54,7 @@ from fiber_audit.testing import measure
 
 OUT = Path(__file__).parent / "results" / "coverage.csv"
 SIZES = 16, 64
-MANY, TIMES = 4096, 4
+MANY, TIMES = 4096, 2
 AT_THIS_N = {"frechet_distance", "gaussian_kernel_distance", "precision", "recall", "density",
              "coverage", "blind_spot", "blind_spot_score", "colour_kl", "colour_w1"}  # fmt: skip
 World = Callable[[int, torch.Generator], Any]
@@ -136,7 +136,7 @@ def rows(names: set[str], repetitions: int) -> Iterator[dict[str, Any]]:
             large: dict[Key, float] = {}
             if name not in AT_THIS_N:
                 every = [found(metric, world, MANY, 10**6 + i) for i in range(TIMES)]
-                large = {key: float(np.mean([e[key].value for e in every])) for key in every[0]}
+                large = {key: _mean(every, key) for key in every[0]}
             for q in SIZES:
                 runs = [found(metric, world, q, 1000 * q + i) for i in range(repetitions)]
                 for key in runs[0]:
@@ -145,6 +145,11 @@ def rows(names: set[str], repetitions: int) -> Iterator[dict[str, Any]]:
                         continue  # it seldom has an interval, or is a constant
                     yield {"toy": toy, "metric": name, "statistic": key[0], "seen_by": key[1],
                            "q": q, "k": DRAWS, **covered(told, large.get(key))}  # fmt: skip
+
+
+def _mean(every: list[dict[Key, Statistic]], key: Key) -> float:
+    """Of one statistic over the audits that have it."""
+    return float(np.mean([e[key].value for e in every if key in e]))
 
 
 def covered(told: list[Statistic], population: float | None) -> dict[str, Any]:
@@ -194,8 +199,12 @@ def main() -> None:
             f"truth {row['truth']:.4g} mean {row['mean']:.4g} stderr x {row['ratio']:.2f}",
             flush=True,
         )
-    if given.only:
-        return
+        if not given.only:
+            write(made)
+
+
+def write(made: list[dict[str, Any]]) -> None:
+    """The table so far."""
     with OUT.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(made[0]), lineterminator="\n")
         writer.writeheader()

@@ -19,10 +19,16 @@ from .check.gaussian import (
     linear_betas,
     wasserstein_to_gaussian,
 )
+from .check.laws import LAWS
+from .check.nonlinear import FormulaExtractor, Law, MixturePrior, sliced_w1
 
 __all__ = [
+    "LAWS",
+    "FormulaExtractor",
     "GaussianPrior",
+    "Law",
     "LinearExtractor",
+    "MixturePrior",
     "Violation",
     "check_component",
     "check_dataset",
@@ -37,6 +43,7 @@ __all__ = [
     "linear_betas",
     "measure",
     "seen_in",
+    "sliced_w1",
     "table_audit",
     "wasserstein_to_gaussian",
 ]

@@ -64,7 +64,7 @@ class Training:
     loss: float = math.nan
     saved: int = -1
     average: nn.Module = field(init=False)
-    weights: list[nn.Parameter] = field(init=False)
+    weights: list[Tensor] = field(init=False)
     optimizer: torch.optim.AdamW = field(init=False)
     broken: Tensor = field(init=False)
 
@@ -161,7 +161,7 @@ def train(
         began += time.monotonic() - paused  # what the caller does is not training
 
 
-def _trained(network: nn.Module) -> list[nn.Parameter]:
+def _trained(network: nn.Module) -> list[Tensor]:
     return [weight for weight in network.parameters() if weight.requires_grad]
 
 

@@ -25,7 +25,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 CONFIDENCE = 0.95
 GROUPS = 256
@@ -78,7 +78,7 @@ def moved_by(value: float, moved: Array | None, n: int, scale: Scale = "linear")
     if len(known) < 2 or not np.isfinite(known).all():
         return alone
     groups, stderr = len(known), _stderr(known)
-    t = float(stats.t.ppf((1 + CONFIDENCE) / 2, groups - 1))
+    t = student(groups)
     if scale == "share":
         low, high = _wilson(value, stderr, groups, t)
     else:
@@ -89,6 +89,15 @@ def moved_by(value: float, moved: Array | None, n: int, scale: Scale = "linear")
     if not np.isfinite([stderr, low, high]).all():
         return alone
     return Estimate(value, stderr, low, high, n, moved)
+
+
+def student(groups: int) -> float:
+    """Standard errors of Student's 95 % interval with groups - 1 degrees of freedom.
+
+    >>> round(student(16), 3)
+    2.131
+    """
+    return float(special.stdtrit(groups - 1, (1 + CONFIDENCE) / 2))
 
 
 def ratio_of(above: Estimate, below: Estimate) -> Estimate:

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
-from .jackknife import CONFIDENCE, Array, Estimate, groups_of, moved_by
+from .jackknife import Array, Estimate, groups_of, moved_by, student
 
 
 def median(rows: NDArray[np.floating]) -> float:
@@ -41,7 +40,7 @@ def estimate_of_median(rows: Array, seed: int = 0) -> Estimate:
     moved_share = -part * groups / (groups - 1)
     error = moved_by(0.5, moved_share, n)
     assert error.stderr is not None
-    t = float(stats.t.ppf((1 + CONFIDENCE) / 2, groups - 1))
+    t = student(groups)
     ends = np.clip([0.5 - t * error.stderr, 0.5 + t * error.stderr], 0, 1)
     low, high = np.quantile(flat[~np.isnan(flat)], ends)
     slope = (high - low) / (ends[1] - ends[0]) if ends[1] > ends[0] else 0.0

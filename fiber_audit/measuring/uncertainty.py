@@ -37,7 +37,8 @@ def estimate(
     (2.5, 4)
     """
     numbers = np.asarray(rows, dtype=np.float64)
-    there = np.asarray(~np.isnan(numbers.reshape(len(numbers), -1)).all(axis=1))
+    flat = numbers.reshape(len(numbers), -1) if numbers.size else np.empty((0, 1))
+    there = np.asarray(~np.isnan(flat).all(axis=1))
     if not there.any():
         return Estimate(float("nan"), None, None, None, 0)
     if statistic is median:

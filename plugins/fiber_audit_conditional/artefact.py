@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,20 @@ def begin(path: Path, fitted: tuple[Generator, Standard], pair: tuple[Extractor,
             f"give one of the same network."
         ) from error
     return digest_of(dict(zip(("generator", "standard"), fitted, strict=True)))
+
+
+def placed(path: str) -> Path:
+    """The folder of fits that an option names: a path, or "package:folder".
+
+    >>> placed("fits/flow").parts, placed("fiber_audit:suites").is_dir()
+    (('fits', 'flow'), True)
+    """
+    package, _, inside = path.partition(":")
+    if inside and package.isidentifier():
+        found = find_spec(package)
+        for place in (found and found.submodule_search_locations) or ():
+            return Path(place) / inside
+    return Path(path).expanduser()
 
 
 def folder_of(path: Path, extractor: Extractor, prior: Prior) -> Path:

@@ -80,22 +80,29 @@ class Conditioned(Sampler):
     sampler: Sampler
 
     def prepare(self, extractor: Extractor, prior: Prior) -> Learned:
-        """Load the trained sampler's artefact."""
-        return self._trained().prepare(extractor, prior)
+        """Load the trained sampler's artefact, and let the guiding one prepare, too."""
+        trained = self._trained().prepare(extractor, prior)
+        self._denoiser(extractor, prior)
+        guiding = self.sampler.prepare(extractor, prior)
+        digest = " ".join(filter(None, (trained.digest, guiding.digest)))
+        return trained._replace(digest=digest, seconds=trained.seconds + guiding.seconds)
 
     def sample(self, problem: Problem, noise: Noise) -> Draws:
         """The guided sampler's draws from the conditional prior; states are the prior's own."""
-        fitted = self._trained().fitted(problem.extractor, problem.prior)
-        generator, standard = fitted.generator, fitted.standard
-        if not isinstance(generator, Denoiser):
-            raise UsageError(
-                f"{type(generator).__name__} is no denoiser, which `conditioned` needs; name a "
-                "cond-diffusion, cond-flow or rcdm as its `trained`."
-            )
+        generator, standard = self._denoiser(problem.extractor, problem.prior)
         h = standard.condition(problem.targets)
         prior = ConditionalPrior(problem.prior, generator, standard, h)
         draws = self.sampler.sample(replace(problem, prior=prior), noise)
         return replace(draws, states=standard.to_state(draws.states))
+
+    def _denoiser(self, extractor: Extractor, prior: Prior) -> tuple[Denoiser, Standard]:
+        fitted = self._trained().fitted(extractor, prior)
+        if isinstance(fitted.generator, Denoiser):
+            return fitted.generator, fitted.standard
+        raise UsageError(
+            f"trained: {type(self.trained).__name__} is no denoiser, which `conditioned` needs; "
+            "name a cond-diffusion, cond-flow or rcdm."
+        )
 
     def _trained(self) -> Conditional:
         if isinstance(self.trained, Conditional):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -98,7 +97,7 @@ class _Fit:
             self.standard.from_state(some.states), self.standard.condition(some.features)
         )
         if sampler.start:
-            start = Path(sampler.start).expanduser()
+            start = artefact.placed(sampler.start)
             pair = self.extractor, self.prior
             digest = artefact.begin(start, (self.network, self.standard), pair)
             if (self.found.facts or {}).get("start", digest) != digest:

@@ -31,7 +31,7 @@ from fiber_audit.contracts import (
 )
 from fiber_audit.sampling import Noise, finish, place
 
-from .artefact import Fitted, read
+from .artefact import Fitted, placed, read
 from .generator import Generator
 
 
@@ -39,15 +39,16 @@ from .generator import Generator
 class Conditional(Sampler):
     """A generator conditioned on features; made by `fiber-audit fit`, one per extractor.
 
-    path: folder of the fits. start: folder of other fits of the same network, whose weights the
-    training begins with, "" for none: first the density, and then both is cheaper than both from
-    the beginning. fiber_weight: lambda of Eq. (1). warm_up: share of the training over which
-    lambda grows to that. training_steps, batch: batches of the whole training, and their
-    size. fiber_batch: rows of a batch that are drawn for Eq. (1). learning_rate: its peak. ema: how
-    slowly the weights that are kept follow. clip_norm: of the gradient. jitter: deviation of the
-    noise that is added to standardised states in training, so that their density exists.
-    held_out: share of the data that stops the training in time. patience: looks at it, of 40 in
-    all, without a better loss. checkpoint_minutes: how much work a crash may cost.
+    path: folder of the fits, or "package:folder" for one in an installed package. start: fits of
+    the same network whose weights the training begins with, "" for none: first the density, and
+    then both, is cheaper than both from the beginning. fiber_weight: lambda of Eq. (1). warm_up:
+    share of the training over which lambda grows to that. training_steps, batch: batches of the
+    whole training, and their size. fiber_batch: rows of a batch that are drawn for Eq. (1).
+    learning_rate: its peak. ema: how slowly the weights that are kept follow. clip_norm: of the
+    gradient. jitter: deviation of the noise that is added to standardised states in training, so
+    that their density exists. held_out: share of the data that stops the training in time.
+    patience: looks at it, of 40 in all, without a better loss. checkpoint_minutes: how much work a
+    crash may cost.
     """
 
     path: str
@@ -77,8 +78,8 @@ class Conditional(Sampler):
 
     @property
     def folder(self) -> Path:
-        """Where the fits are."""
-        return Path(self.path).expanduser()
+        """Where the fits are: a folder, or "package:folder" for one in an installed package."""
+        return placed(self.path)
 
     @property
     def identity(self) -> dict[str, Any]:

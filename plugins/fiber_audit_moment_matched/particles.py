@@ -29,7 +29,7 @@ def effective(log_weights: Tensor) -> Tensor:
 
 
 def chosen(weights: Tensor, uniform: Tensor) -> Tensor:
-    """Particles drawn by weights (n, K) that sum to 1, from uniform numbers (n, m): (n, m) int64."""
+    """Particles drawn by weights (n, K) that sum to 1, by uniform numbers (n, m): (n, m) int64."""
     sums = weights.cumsum(1)
     found = torch.searchsorted((sums / sums[:, -1:]).contiguous(), uniform.contiguous())
     return found.clamp(max=weights.shape[1] - 1)

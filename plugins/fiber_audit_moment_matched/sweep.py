@@ -23,8 +23,7 @@ RHOS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0, 1000.0)
 
 @dataclass(frozen=True)
 class Rules:
-    """Particles per draw; tau in deviations of a feature; shares of K below which a draw is
-    resampled, and tempered; sigma / alpha below which there is a twist (none: everywhere)."""
+    """Options of `Twisted`, by the same names."""
 
     particles: int
     tau: float
@@ -34,7 +33,7 @@ class Rules:
 
 
 class Seen(NamedTuple):
-    """Particles at a time of the grid: what each sees and foresees (None: it is not guided here)."""
+    """Particles at a time of the grid: what each sees and foresees (None: not guided here)."""
 
     sight: Sight
     foresight: Foresight | None
@@ -74,7 +73,7 @@ class Sweep:
         self._kernels = [kernel(self._schedule, t, s, level) for t, s, level in steps]
 
     def run(self, held: list[Tensor] | None) -> tuple[list[Tensor], Report]:
-        """A path: its states (n, *state_shape), one for each time with noise; held: the last one."""
+        """A path: states (n, *state_shape), one for each time with noise. held: the last path."""
         n, k = len(self._noise), self._rules.particles
         nothing = torch.zeros(n, device=self._device)
         report = Report([], nothing + 1, nothing, nothing, nothing)
@@ -106,9 +105,7 @@ class Sweep:
         lost = ~log_w.isfinite().any(1)
         return _traced(path, parents, picked, lost), report
 
-    def _arrived(
-        self, x: Tensor, i: int, log_w: Tensor, report: Report
-    ) -> tuple[Tensor, Seen]:
+    def _arrived(self, x: Tensor, i: int, log_w: Tensor, report: Report) -> tuple[Tensor, Seen]:
         """Look from x at the i-th time, and multiply the weights by the twist there."""
         t, rules = self._times[i], self._rules
         sight = looked(self._view, x, t, self._levels[i].probes)
@@ -150,7 +147,9 @@ class Sweep:
         for tried in RHOS:
             rho = torch.where(enough, rho, tried)
             found = log_w + twist(rho).view_as(log_w)
-            enough = effective(found.masked_fill(found.isnan(), -torch.inf)) >= self._rules.temper_below
+            enough = (
+                effective(found.masked_fill(found.isnan(), -torch.inf)) >= self._rules.temper_below
+            )
             if enough.all():
                 break
         return rho
@@ -182,7 +181,7 @@ def _of(seen: Seen, ancestors: Tensor) -> Seen:
 def _traced(
     path: list[Tensor], parents: list[Tensor], picked: Tensor, lost: Tensor
 ) -> list[Tensor]:
-    """The states, oldest first, that led to the picked particles (n, 1); NaN where a draw is lost."""
+    """The states, oldest first, that led to picked particles (n, 1); NaN where a draw is lost."""
     states = []
     for x, ancestors in zip(reversed(path), [*reversed(parents), None], strict=True):
         found = take(x, picked)

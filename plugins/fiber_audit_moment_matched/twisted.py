@@ -13,6 +13,7 @@ Monte Carlo Methods, 2010.
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -43,12 +44,15 @@ Particles = Annotated[int, Ge(2)]
 DAMPING, TOLERANCE, AT_ONCE = 0.01, 0.003, 8
 """Of the polish: first damping, tolerance in standard deviations, directions per linearisation."""
 
+COLLAPSED = 1.05
+"""Effective particles below which the weights say nothing."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Twisted(Sampler):
     """The sampler; its fields are the options of the README's table."""
 
-    particles: Particles = 16
+    particles: Particles = 8
     sweeps: Count = 2
     steps: Count = 30
     power: Positive = 1.5
@@ -58,7 +62,7 @@ class Twisted(Sampler):
     temper_below: Fraction = 0.0
     guided_below: Positive | None = None
     polish: NonNegativeInt = 8
-    calibration: Count = 512
+    calibration: Count = 256
     _known: dict[tuple[object, object], tuple[Calibration, Extractor, Prior]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -73,11 +77,12 @@ class Twisted(Sampler):
     def sample(self, problem: Problem, noise: Noise) -> Draws:
         """One draw per row; see `fiber_audit.contracts.Sampler`.
 
-        path: the mean fiber loss of a draw's particles, a column per step of the last sweep, and the
-        loss after the polish. Diagnostics: ess (the least effective sample size of all steps, as a
-        share of K; 1 / K where one particle has all the weight), resampled (times per sweep), spread
-        (the largest standard deviation of the log weights), rho (the last tempering), landing (the
-        fiber loss before the polish).
+        path: the mean fiber loss of a draw's particles, a column per step of the last sweep, and
+        the loss after the polish. Diagnostics of the last sweep: ess (the least effective sample
+        size of all steps, as a share of K), collapsed (1 where that is 1 / K: one particle has all
+        the weight, and such draws follow the proposal), resampled (times), spread (the largest
+        standard deviation of the log weights), rho (the last tempering), landing (the fiber loss
+        before the polish).
         """
         prior, trail = problem.prior, Trail(problem)
         known = self._calibration(problem.extractor, prior)
@@ -87,14 +92,18 @@ class Twisted(Sampler):
         sweep = Sweep(View(crowd, known.directions), known, times, self._rules(), noise)
         path, report = sweep.run(None)
         for _ in range(self.sweeps - 1):
+            trail.add(path[-1])  # a draw that is lost stays lost
             path, report = sweep.run(path)
         for x, loss in zip(path, report.losses, strict=True):
             trail.add(x, loss)
         x, landing, loss = self._polished(problem, path[-1], times[-2])
         x = trail.add(x, loss)
+        collapsed = report.ess * self.particles < COLLAPSED
+        _warned(float(collapsed[~trail.lost].float().mean()) if len(collapsed) else 0.0)
         return trail.finish(
             x,
             ess=report.ess,
+            collapsed=collapsed.float(),
             resampled=report.resampled,
             spread=report.spread,
             rho=report.rho,
@@ -117,10 +126,21 @@ class Twisted(Sampler):
         )
 
     def _calibration(self, extractor: Extractor, prior: Prior) -> Calibration:
-        """Measured once per pair: by what they have learned, or as objects where that is nothing."""
+        """Measured once per pair, told by its weights, or as objects where it has none."""
         key = (extractor.weights_sha256 or id(extractor), prior.weights_sha256 or id(prior))
         if key not in self._known:
             times = prior.schedule.times(self.steps, self.power)
             found = calibrated(extractor, prior, times, self.directions, self.calibration)
             self._known[key] = found, extractor, prior  # held, so that an id is not used again
         return self._known[key][0]
+
+
+def _warned(share: float) -> None:
+    """Say so where most draws of a batch have one particle with all the weight."""
+    if share > 0.5:
+        warnings.warn(
+            f"twisted: in {share:.0%} of these draws one particle has all the weight, so the parts "
+            f"of a fiber are not weighed; set temper_below = 0.3, fewer directions or more "
+            f"particles.",
+            stacklevel=3,
+        )

@@ -33,7 +33,8 @@ class Renoised:
     @torch.no_grad()
     def beside(self, x: Tensor, t: Tensor, s: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The clipped x0, eps at (x, t) and h_s, from one batch of the prior."""
-        both, prior = torch.cat([x, self._noisy(s)]), self.problem.prior
+        both = torch.cat([x, self._noisy(s)])
+        prior = self.problem.select(torch.arange(len(x), device=x.device).repeat(2)).prior
         when = torch.cat([at(t, x), at(s, x)])
         x0, eps = clipped(prior, both, when, prior.predict(both, when))
         n = len(x)

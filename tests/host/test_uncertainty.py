@@ -35,7 +35,7 @@ def test_the_interval_of_a_mean_of_symmetric_numbers_is_students():
     assert found.stderr == pytest.approx(stats.sem(rows), rel=1e-12)
 
 
-def covered(law, truth, repetitions=1500, q=16, scale="linear", compute=None):
+def covered(law, truth, repetitions=600, q=16, scale="linear", compute=None):
     rng = np.random.default_rng(4)
     found = [estimate(law(rng, q), compute, scale=scale) for _ in range(repetitions)]
     return np.mean([e.ci_low <= truth <= e.ci_high for e in found])
@@ -43,15 +43,15 @@ def covered(law, truth, repetitions=1500, q=16, scale="linear", compute=None):
 
 def test_the_interval_of_sixteen_skewed_numbers_covers_their_mean():
     # Student's own covers .911 and .858
-    assert 0.93 < covered(lambda rng, q: rng.exponential(size=q), 1.0) < 0.97
-    assert 0.905 < covered(lambda rng, q: np.exp(rng.normal(size=q)), np.exp(0.5)) < 0.97
+    assert 0.92 < covered(lambda rng, q: rng.exponential(size=q), 1.0) < 0.975
+    assert 0.89 < covered(lambda rng, q: np.exp(rng.normal(size=q)), np.exp(0.5)) < 0.97
 
 
 def test_the_interval_of_a_median_covers_it_where_draws_belong_together():
     def law(rng, q):
         return np.exp(rng.normal(size=(q, 1)) + 0.5 * rng.normal(size=(q, 4)))
 
-    assert 0.93 < covered(law, 1.0, compute=median) < 0.98
+    assert 0.92 < covered(law, 1.0, compute=median) < 0.985
 
 
 def test_the_interval_of_a_share_covers_it_and_stays_a_share():
