@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from .standard import Standard
 
 FILE, PROBES = "generator.safetensors", 8
 Build = Callable[[tuple[int, ...], int], Generator]
+Pair = tuple[Extractor, Prior]
 
 
 class Fitted(nn.Module):
@@ -91,28 +93,35 @@ def read(
     return fitted
 
 
-def begin(path: Path, fitted: tuple[Generator, Standard], pair: tuple[Extractor, Prior]) -> str:
-    """Load weights and units of another fit of the same pair; returns their digest.
+def content(path: Path, extractor: Extractor, prior: Prior) -> str:
+    """Digest of a finished fit that another begins with.
 
     Raises:
-        WeightsError: it is not finished, or its network is another.
+        WeightsError: there is none of this pair.
     """
-    folder = folder_of(path, *pair)
+    folder = folder_of(path, extractor, prior)
     record = read_record(folder)
     if record is None or not record.finished:
         raise WeightsError(f"start = {str(path)!r}: nothing is fitted there to begin with; fit it.")
+    return sha256((folder / FILE).read_bytes()).hexdigest()
+
+
+def begin(path: Path, generator: Generator, standard: Standard, pair: Pair) -> None:
+    """Load weights and units of another fit of the same pair.
+
+    Raises:
+        WeightsError: its network is another.
+    """
     try:
-        tensors = load_file(folder / FILE)
-        for name, module in zip(("generator", "standard"), fitted, strict=True):
-            head = f"{name}."
-            own = {n.removeprefix(head): t for n, t in tensors.items() if n.startswith(head)}
+        tensors = load_file(folder_of(path, *pair) / FILE)
+        for name, module in (("generator.", generator), ("standard.", standard)):
+            own = {n.removeprefix(name): t for n, t in tensors.items() if n.startswith(name)}
             module.load_state_dict(own)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise WeightsError(
             f"start = {str(path)!r}: its fit cannot be begun with ({str(error).splitlines()[0]}); "
             f"give one of the same network."
         ) from error
-    return digest_of(dict(zip(("generator", "standard"), fitted, strict=True)))
 
 
 def placed(path: str) -> Path:

@@ -57,6 +57,8 @@ def fit(task: Fitting, sampler: Conditional) -> None:
         "shape": list(task.data.data_shape),
         "extractor or autoencoder": pair_digest(extractor, prior),
     }
+    if sampler.start:
+        data["start"] = artefact.content(artefact.placed(sampler.start), extractor, prior)
     if begun(folder, sampler.identity, data, task.seed).finished:
         task.say(f"{folder}: is fitted already")
         return
@@ -98,16 +100,7 @@ class _Fit:
         )
         if sampler.start:
             start = artefact.placed(sampler.start)
-            pair = self.extractor, self.prior
-            digest = artefact.begin(start, (self.network, self.standard), pair)
-            if (self.found.facts or {}).get("start", digest) != digest:
-                raise UsageError(
-                    f"{self.folder}: was begun with other weights of {sampler.start}; give another "
-                    f"path, or delete the folder to begin anew."
-                )
-            facts = {**(self.found.facts or {}), "start": digest}
-            self.found = replace(self.found, facts=facts)
-            self.found.write(self.folder)
+            artefact.begin(start, self.network, self.standard, (self.extractor, self.prior))
 
     def run(self) -> None:
         """Train to the end, and leave the artefact."""

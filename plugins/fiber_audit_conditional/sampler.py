@@ -83,8 +83,11 @@ class Conditional(Sampler):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """The options that make another generator, with its class, as JSON holds them."""
-        aside = {"path", "checkpoint_minutes", *self.drawing}
+        """The options that make another generator, with its class, as JSON holds them.
+
+        What `start` holds is part of what a generator is fitted to, and not its name.
+        """
+        aside = {"path", "start", "checkpoint_minutes", *self.drawing}
         kept = {k: v for k, v in asdict(self).items() if k not in aside and not k.startswith("_")}
         return {"generator": type(self).__name__, **kept}
 

@@ -173,8 +173,7 @@ def _of(seen: Seen, ancestors: Tensor) -> Seen:
     sight, ahead = seen
     sight = Sight(*(take(part, ancestors) for part in vars(sight).values()))
     if ahead is not None:
-        parts = (ahead.residual, ahead.gain, ahead.noise, ahead.total)
-        ahead = Foresight(*(take(part, ancestors) for part in parts), ahead.variance)
+        ahead = ahead.of(lambda part: take(part, ancestors))
     return Seen(sight, ahead)
 
 

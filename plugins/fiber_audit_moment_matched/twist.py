@@ -30,6 +30,7 @@ Whatever (2) gets wrong, the products of (5) telescope to the same target: the p
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -73,6 +74,12 @@ class Foresight:
     noise: Tensor
     total: Tensor
     variance: float
+
+    def of(self, pick: Callable[[Tensor], Tensor]) -> Foresight:
+        """The foresight of some of the particles."""
+        parts = (self.residual, self.gain, self.noise, self.total)
+        r, h, e, c = (pick(part) for part in parts)
+        return Foresight(r, h, e, c, self.variance)
 
     def twist(self) -> Tensor:
         """Eq. (3): log g, (N,)."""

@@ -53,8 +53,8 @@ class Twisted(Sampler):
     """The sampler; its fields are the options of the README's table."""
 
     particles: Particles = 8
-    sweeps: Count = 2
-    steps: Count = 30
+    sweeps: Count = 1
+    steps: Count = 60
     power: Positive = 1.5
     tau: Positive = 0.02
     directions: Count = 16

@@ -241,6 +241,11 @@ def test_a_fit_may_begin_with_the_weights_of_another(problem, rows, whole, tmp_p
     one, other = weights(tmp_path, problem), weights(whole[0], problem)
 
     assert all(torch.allclose(one[name], other[name], atol=1e-8) for name in one)
+    assert replace(whole[1], path=str(tmp_path), **still | {"start": ""}).prepare(
+        problem.extractor, problem.prior
+    )
+    with pytest.raises(UsageError, match="another start"):
+        fitted(problem, rows, tmp_path, **still | {"start": ""})
     with pytest.raises(WeightsError, match=r"start = .*nothing is fitted there to begin with"):
         fitted(problem, rows, tmp_path / "a", start=str(tmp_path / "nothing"))
     with pytest.raises(WeightsError, match=r"start = .*give one of the same network"):

@@ -132,7 +132,7 @@ def test_calibration_finds_the_posterior_variance_and_no_curvature_in_linear_fea
 
 
 def test_curvature_is_seen_where_the_linear_model_sees_nothing():
-    """Features x1 x2 have no gradient at the middle, where all the noise is; their variance is not 0."""
+    """Features x1 x2 have no gradient at 0, but they vary around it."""
     law = LAWS["product"]()
     problem = law.problem(2)
     t = torch.tensor(1.0, dtype=torch.float64)
