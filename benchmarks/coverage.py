@@ -55,8 +55,19 @@ from fiber_audit.testing import measure
 OUT = Path(__file__).parent / "results" / "coverage.csv"
 SIZES = 16, 64
 MANY, TIMES = 4096, 2
-AT_THIS_N = {"frechet_distance", "gaussian_kernel_distance", "precision", "recall", "density",
-             "coverage", "blind_spot", "blind_spot_score", "colour_kl", "colour_w1"}  # fmt: skip
+AT_THIS_N = {
+    "blind_spot",
+    "blind_spot_score",
+    "colour_kl",
+    "colour_w1",
+    "coverage",
+    "density",
+    "frechet_distance",
+    "gaussian_kernel_distance",
+    "kernel_distance",
+    "precision",
+    "recall",
+}
 World = Callable[[int, torch.Generator], Any]
 TOYS: dict[str, tuple[World, dict[str, Callable[[], Metric]]]] = {
     "table": (

@@ -2,7 +2,7 @@
 
 Command   OMP_NUM_THREADS=1 python benchmarks/color_mnist/twisted_scaling.py [--queries 64]
 Writes    benchmarks/results/twisted_scaling.csv, a row as soon as it is measured
-Expect    hours of one core for 64 queries x 2 draws; twist a few directions, and temper
+Expect    an hour or two of one core for 64 queries x 2 draws
 
 Losses are relative to random pairs of the queries, before (landing) and after the polish; W1 is
 that of background colours, beside the floor of as many true samples; ess is the least effective
@@ -30,21 +30,29 @@ from fiber_audit.contracts import Problem
 from fiber_audit.sampling import Noise, derive_seed, rms
 
 OUT = Path(__file__).parents[1] / "results" / "twisted_scaling.csv"
-SHORT = {"particles": 4, "sweeps": 1, "steps": 16}
+SHORT = {"particles": 4, "steps": 16}
+LATE: dict[str, Any] = {**SHORT, "directions": 12, "hand_over": 1.0}
 WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     "moment-matched": ("moment-matched", {}),
     "moment-matched, late": ("moment-matched", {"guided_below": 1.5}),
-    "sketch of 12": ("twisted", {**SHORT, "directions": 12}),
-    "sketch of 12, tempered": ("twisted", {**SHORT, "directions": 12, "temper_below": 0.5}),
-    "sketch of 12, from 5 down": ("twisted", {**SHORT, "directions": 12, "guided_below": 5.0}),
-    "sketch of 12, tempered, from 5 down": (
+    "sketch of 12": ("twisted", {**SHORT, "directions": 12, "hand_over": 0.0}),
+    "sketch of 12, tempered": (
         "twisted",
-        {**SHORT, "directions": 12, "temper_below": 0.5, "guided_below": 5.0},
+        {**SHORT, "directions": 12, "hand_over": 0.0, "temper_below": 0.5},
     ),
-    "sketch of 6, tempered": ("twisted", {**SHORT, "directions": 6, "temper_below": 0.5}),
-    "sketch of 24, tempered": ("twisted", {**SHORT, "directions": 24, "temper_below": 0.5}),
-    "all 48": ("twisted", {**SHORT, "directions": 48}),
-    "all 48, tempered": ("twisted", {**SHORT, "directions": 48, "temper_below": 0.5}),
+    "sketch of 12, from 5 down": (
+        "twisted",
+        {**SHORT, "directions": 12, "hand_over": 0.0, "guided_below": 5.0},
+    ),
+    "sketch of 12, handed over": ("twisted", LATE),
+    "sketch of 12, handed over, from 5 down": ("twisted", {**LATE, "guided_below": 5.0}),
+    "sketch of 6, handed over": ("twisted", {**LATE, "directions": 6}),
+    "sketch of 6, handed over, 16 particles": (
+        "twisted",
+        {**LATE, "directions": 6, "particles": 16},
+    ),
+    "all 48, handed over": ("twisted", {**LATE, "directions": 48}),
+    "all 48": ("twisted", {**SHORT, "directions": 48, "hand_over": 0.0}),
 }
 """Way -> sampler and options."""
 
@@ -91,7 +99,7 @@ def measured(problem: Problem, name: str, options: dict[str, Any]) -> dict[str, 
         if "landing" in drawn.diagnostics
         else float("nan"),
     }
-    for key in ("ess", "resampled", "rho", "spread"):
+    for key in ("ess", "ess_mean", "resampled", "rho", "spread"):
         row = drawn.diagnostics.get(key)
         found[key] = float(row.median()) if row is not None else float("nan")
     return found | {

@@ -86,9 +86,9 @@ def _fit(each: _Task, task: Fitting, components: Components) -> None:
 
 def _fittable(suite: Suite, catalogue: Catalogue) -> Iterator[_Task]:
     """Everything that can be fitted, priors first: samplers need them."""
-    from .._draw.plan import audits
+    from .._draw.plan import Audit, audits
 
-    planned = audits(suite)
+    planned = [(audit, _behind(audit.sampler, suite, catalogue)) for audit in audits(suite)]
     for kind, uses in (("prior", suite.priors), ("sampler", suite.samplers)):
         for key, use in uses.items():
             factory = catalogue.find(kind, use.use).factory
@@ -101,6 +101,18 @@ def _fittable(suite: Suite, catalogue: Catalogue) -> Iterator[_Task]:
             if kind == "prior":
                 yield _Task(key, factory, chosen)
                 continue
-            for audit in planned:
-                if audit.sampler == key:
-                    yield _Task(key, factory, chosen, audit)
+            pairs = [(audit.extractor, audit.prior) for audit, keys in planned if key in keys]
+            for pair in dict.fromkeys(pairs):
+                yield _Task(key, factory, chosen, Audit(*pair, key))
+
+
+def _behind(sampler: str, suite: Suite, catalogue: Catalogue) -> set[str]:
+    """A sampler of the suite, those that it draws by, and theirs."""
+    found, ahead = set[str](), [sampler]
+    while ahead:
+        key = ahead.pop()
+        found.add(key)
+        use = suite.samplers[key]
+        named = options.named_of(catalogue.find("sampler", use.use).factory)
+        ahead += [use.options[n] for n, k in named.items() if k == "sampler" and n in use.options]
+    return found

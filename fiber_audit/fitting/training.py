@@ -53,7 +53,8 @@ class Training:
 
     average: the network with averaged weights, which is what is kept in the end. step: steps taken;
     seconds: spent on them. loss: mean of the steps since the last line; broken: the first step
-    whose loss was not finite, or -1, on the device. saved: step of the last checkpoint, or -1.
+    whose loss was not finite, or -1, and lost: that loss, both on the device. saved: step of the
+    last checkpoint, or -1.
     """
 
     regime: Regime
@@ -67,6 +68,7 @@ class Training:
     weights: list[Tensor] = field(init=False)
     optimizer: torch.optim.AdamW = field(init=False)
     broken: Tensor = field(init=False)
+    lost: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         self.network.to(self.device)
@@ -78,6 +80,7 @@ class Training:
             self.weights, betas=BETAS, weight_decay=DECAY, fused=True
         )
         self.broken = torch.full((), -1, device=self.device)
+        self.lost = torch.full((), math.nan, device=self.device)
 
     @property
     def progress(self) -> float:
@@ -108,11 +111,11 @@ class Training:
         broken = int(self.broken)
         if broken < 0 and bool(finite):
             return
-        at = broken if broken >= 0 else self.step
+        at, loss = (broken, float(self.lost)) if broken >= 0 else (self.step, self.loss)
         kept = f"step {self.saved}" if self.saved >= 0 else "no step"
         raise DivergedError(
             f"{self.regime.path}: the training left the finite numbers at step {at} (loss "
-            f"{self.loss}); its last good checkpoint is of {kept}; {self.regime.advice}, and give "
+            f"{loss}); its last good checkpoint is of {kept}; {self.regime.advice}, and give "
             f"it a path of its own."
         )
 
@@ -147,6 +150,7 @@ def train(
             total, count = total + found.detach(), count + 1
             fresh = (state.broken < 0) & ~found.detach().isfinite()
             state.broken = torch.where(fresh, state.step, state.broken)
+            state.lost = torch.where(fresh, found.detach(), state.lost)
         state.step += 1
         now = time.monotonic()
         state.seconds = before + now - began

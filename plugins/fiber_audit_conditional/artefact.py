@@ -25,6 +25,8 @@ from .identity import check_probe, pair_digest, probe
 from .standard import Standard
 
 FILE, PROBES = "generator.safetensors", 8
+SECONDS_BEFORE = "seconds of its start"
+"""Name of the fact: what the fit took that this one began with."""
 Build = Callable[[tuple[int, ...], int], Generator]
 Pair = tuple[Extractor, Prior]
 
@@ -89,21 +91,35 @@ def read(
     found = probe(extractor, prior, _beside(fitted.probe_states, prior)).cpu()
     check_probe(found, fitted.probe_features, standard.unit, str(folder))
     fitted.digest = digest_of({"fitted": fitted}, json.dumps(dict(identity), sort_keys=True))
-    fitted.seconds = float((record.facts or {}).get("seconds") or 0.0)
+    fitted.seconds = seconds_of(record)
     return fitted
 
 
-def content(path: Path, extractor: Extractor, prior: Prior) -> str:
-    """Digest of a finished fit that another begins with.
+def content(path: Path, extractor: Extractor, prior: Prior) -> tuple[str, float]:
+    """Digest of a finished fit that another begins with, and the seconds that it took.
 
     Raises:
-        WeightsError: there is none of this pair.
+        WeightsError: there is none of this pair, or it cannot be read.
     """
     folder = folder_of(path, extractor, prior)
     record = read_record(folder)
     if record is None or not record.finished:
-        raise WeightsError(f"start = {str(path)!r}: nothing is fitted there to begin with; fit it.")
-    return sha256((folder / FILE).read_bytes()).hexdigest()
+        raise WeightsError(
+            f"start = {str(path)!r}: nothing is fitted there to begin with; fit that sampler "
+            f"first: fiber-audit fit SUITE NAME"
+        )
+    try:
+        return sha256((folder / FILE).read_bytes()).hexdigest(), seconds_of(record)
+    except OSError as error:
+        raise WeightsError(
+            f"start = {str(path)!r}: its fit is damaged ({error}); delete {folder}, and fit it."
+        ) from error
+
+
+def seconds_of(record: Record) -> float:
+    """Of the whole training, with those of the fit that it began with."""
+    facts = record.facts or {}
+    return sum(float(facts.get(name) or 0.0) for name in ("seconds", SECONDS_BEFORE))
 
 
 def begin(path: Path, generator: Generator, standard: Standard, pair: Pair) -> None:

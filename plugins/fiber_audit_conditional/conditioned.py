@@ -73,19 +73,28 @@ class Conditioned(Sampler):
     Args:
         trained: a sampler of the suite, `cond-diffusion`, `cond-flow` or `rcdm`; `fiber-audit fit`
             trains it.
-        sampler: a sampler of the suite that guides, for instance `moment-matched`.
+        sampler: a sampler of the suite that guides, for instance `moment-matched`, and learns
+            nothing of its prior beforehand: here every row has a prior of its own.
     """
 
     trained: Sampler
     sampler: Sampler
 
     def prepare(self, extractor: Extractor, prior: Prior) -> Learned:
-        """Load the trained sampler's artefact, and let the guiding one prepare, too."""
+        """Load the trained sampler's artefact.
+
+        Raises:
+            UsageError: the one is no trained denoiser, or the other learns something of its prior.
+            WeightsError: see `Conditional.fitted`.
+        """
+        if type(self.sampler).prepare is not Sampler.prepare:
+            raise UsageError(
+                f"sampler: {type(self.sampler).__name__} learns something of its prior, but "
+                f"`conditioned` has a prior for every row; name another, say moment-matched."
+            )
         trained = self._trained().prepare(extractor, prior)
         self._denoiser(extractor, prior)
-        guiding = self.sampler.prepare(extractor, prior)
-        digest = " ".join(filter(None, (trained.digest, guiding.digest)))
-        return trained._replace(digest=digest, seconds=trained.seconds + guiding.seconds)
+        return trained
 
     def sample(self, problem: Problem, noise: Noise) -> Draws:
         """The guided sampler's draws from the conditional prior; states are the prior's own."""

@@ -157,7 +157,12 @@ class Denoising(Conditional):
     fiber_batch: Count = 32
 
     def build(self, state_shape: tuple[int, ...], features: int) -> Generator:
-        """The denoiser; before training its network says 0."""
+        """The denoiser; before training its network says 0.
+
+        Raises:
+            UsageError: more steps than the schedule has.
+        """
+        self.denoiser.schedule.times(self.steps, POWER)
         return self.denoiser(self.network(state_shape, features), state_shape, self)
 
     def network(self, state_shape: tuple[int, ...], features: int) -> nn.Module:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -27,7 +28,7 @@ from fiber_audit.loading import fingerprint, versions
 from fiber_audit.sampling import derive_seed
 
 from . import artefact
-from .artefact import PROBES, Fitted
+from .artefact import PROBES, SECONDS_BEFORE, Fitted
 from .card import write_card
 from .fiber_loss import FiberLoss
 from .generator import Generator, normal
@@ -46,6 +47,7 @@ def fit(task: Fitting, sampler: Conditional) -> None:
     Raises:
         UsageError: the folder holds another fit, or one is at work there.
         DivergedError: the training left the finite numbers; the last good checkpoint is kept.
+        WeightsError: what is fitted there, or what it begins with, cannot be used.
     """
     extractor, prior = task.extractor, task.prior
     if extractor is None or prior is None:
@@ -57,14 +59,18 @@ def fit(task: Fitting, sampler: Conditional) -> None:
         "shape": list(task.data.data_shape),
         "extractor or autoencoder": pair_digest(extractor, prior),
     }
+    told: dict[str, Any] = names_of(extractor, prior)
     if sampler.start:
-        data["start"] = artefact.content(artefact.placed(sampler.start), extractor, prior)
-    if begun(folder, sampler.identity, data, task.seed).finished:
-        task.say(f"{folder}: is fitted already")
-        return
+        start = artefact.placed(sampler.start)
+        data["start"], told[SECONDS_BEFORE] = artefact.content(start, extractor, prior)
     with alone(folder):
         found = begun(folder, sampler.identity, data, task.seed)
-        found = replace(found, facts={**(found.facts or {}), **names_of(extractor, prior)})
+        if found.finished:
+            artefact.read(sampler.folder, sampler.identity, sampler.build, extractor, prior)
+            remove(folder)  # what a kill at the very end left
+            task.say(f"{folder}: is fitted already")
+            return
+        found = replace(found, facts={**(found.facts or {}), **told})
         found.write(folder)
         try:
             _Fit(task, sampler, found).run()
@@ -95,8 +101,9 @@ class _Fit:
             self.network = sampler.build(shape, features)
         self.network.to(task.device)
         some = self.pairs.at(0, max(1024, sampler.batch))
+        generator = self.pairs.generator("prepare", 0, some.states.device)
         self.network.prepare(
-            self.standard.from_state(some.states), self.standard.condition(some.features)
+            self._jittered(some.states, generator), self.standard.condition(some.features)
         )
         if sampler.start:
             start = artefact.placed(sampler.start)
@@ -113,8 +120,8 @@ class _Fit:
             self.task.say(f"going on at step {state.step} of {self.sampler.training_steps}")
         count = sum(weight.numel() for weight in state.weights)
         self.task.say(f"{count / 1e6:.2f} million weights on {self.task.device}")
-        every = max(1, self.sampler.training_steps // LOOKS)
-        for _ in train(state, self.loss, self.task.say):
+        every = math.ceil(self.sampler.training_steps / LOOKS)
+        for _ in () if best.enough else train(state, self.loss, self.task.say):
             if state.step % every == 0 or state.progress >= 1:
                 best.look(state.average, self.judged(state.average), state.step, self.task.say)
             if best.enough:
@@ -132,14 +139,17 @@ class _Fit:
         """The density's loss of a batch, and of its first rows the fiber loss."""
         batch = self.pairs.at(step, self.sampler.batch)
         generator = self.pairs.generator("noise", step, batch.states.device)
-        z = self.standard.from_state(batch.states)
-        z = z + self.sampler.jitter * normal(z, generator)
+        z = self._jittered(batch.states, generator)
         loss = self.network.loss(z, self.standard.condition(batch.features), generator).mean()
         weight = self.sampler.fiber_weight * self._ramp(step)
         if weight > 0:
             some = type(batch)(*(rows[: self.sampler.fiber_batch] for rows in batch))
             loss = loss + weight * self.fiber.of(self.network, some, generator)
         return loss
+
+    def _jittered(self, states: Tensor, generator: torch.Generator) -> Tensor:
+        z = self.standard.from_state(states)
+        return z + self.sampler.jitter * normal(z, generator)
 
     def _ramp(self, step: int) -> float:
         rise = self.sampler.warm_up * self.sampler.training_steps
@@ -156,8 +166,7 @@ class _Fit:
         for i, part in enumerate(rows.split(self.sampler.batch)):
             batch = self.pairs.take(part)
             generator = self.pairs.generator("judged", i, batch.states.device)
-            z = self.standard.from_state(batch.states)
-            z = z + self.sampler.jitter * normal(z, generator)
+            z = self._jittered(batch.states, generator)
             with torch.enable_grad():  # some losses are made of derivatives
                 losses = network.loss(z, self.standard.condition(batch.features), generator)
             density += float(losses.detach().double().sum())

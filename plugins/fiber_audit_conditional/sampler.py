@@ -10,7 +10,7 @@ on fresh draws. `build` says which generator; everything else is here and in `fi
 # options are read from real annotations, so they are not postponed here
 
 from abc import abstractmethod
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -88,8 +88,8 @@ class Conditional(Sampler):
         What `start` holds is part of what a generator is fitted to, and not its name.
         """
         aside = {"path", "start", "checkpoint_minutes", *self.drawing}
-        kept = {k: v for k, v in asdict(self).items() if k not in aside and not k.startswith("_")}
-        return {"generator": type(self).__name__, **kept}
+        names = [each.name for each in fields(self) if each.init and each.name not in aside]
+        return {"generator": type(self).__name__, **{name: getattr(self, name) for name in names}}
 
     def fitted(self, extractor: Extractor, prior: Prior) -> Fitted:
         """The generator of a pair, where the prior is.

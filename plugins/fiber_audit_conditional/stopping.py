@@ -35,8 +35,8 @@ class Best:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """For the record and the card."""
-        density, fiber = self.losses
+        """For the record and the card, as JSON holds them."""
+        density, fiber = (value if math.isfinite(value) else None for value in self.losses)
         return {"held-out loss": density, "held-out fiber loss": fiber, "best step": self.step}
 
     def look(
@@ -77,5 +77,5 @@ class Best:
         self._weights = best
 
     def _score(self, losses: tuple[float, float]) -> float:
-        score = losses[0] + self.fiber_weight * losses[1]
+        score = losses[0] + (self.fiber_weight * losses[1] if self.fiber_weight else 0.0)
         return score if math.isfinite(score) else math.inf

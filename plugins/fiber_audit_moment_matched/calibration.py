@@ -54,7 +54,7 @@ class Calibration:
 def calibrated(
     extractor: Extractor, prior: Prior, times: Tensor, directions: int, draws: int
 ) -> Calibration:
-    """Measure Eq. (1) and (2) at the times (T + 1,) of a grid; the same at every call."""
+    """Measure Eq. (1) and (2) at times (T,) with noise; the same at every call."""
     prior = prior.select(torch.zeros(draws, dtype=torch.int64))
     noise = Noise([derive_seed(ROOT, i) for i in range(draws)])
     x0 = unguided(prior, noise, steps=STEPS, eta=1.0)
@@ -63,7 +63,7 @@ def calibrated(
     w = principal(features, directions)
     view = View(Problem(extractor, prior, data, features), w)
     levels = []
-    for t in times[:-1]:
+    for t in times:
         z = noise.normal(prior.state_shape, like=x0)
         x = over(prior.schedule.alpha(t), x0) * x0 + over(prior.schedule.sigma(t), x0) * z
         errors = x0 - denoised(prior, x, t).x0

@@ -45,6 +45,7 @@ class Report:
 
     losses: list[Tensor]
     ess: Tensor
+    ess_sum: Tensor
     resampled: Tensor
     spread: Tensor
     rho: Tensor
@@ -53,6 +54,7 @@ class Report:
         """What there is to say of the particles at a time of the grid."""
         loss = sight.loss.view_as(log_weights).nan_to_num()
         self.losses.append((shares(log_weights) * loss).sum(1))
+        self.ess_sum = self.ess_sum + effective(log_weights)
         self.ess = torch.minimum(self.ess, effective(log_weights))
         finite = log_weights.clamp(min=-1e6)
         self.spread = torch.maximum(self.spread, finite.std(1))
@@ -67,16 +69,16 @@ class Sweep:
         self._view, self._rules, self._times = view, rules, times
         self._noise, self._side = noise, noise.child("particles")
         self._schedule, self._device = view.prior.schedule, place(view.prior)
-        steps = zip(times[:-2], times[1:-1], known.levels, strict=False)
+        steps = zip(times[:-1], times[1:], known.levels, strict=False)
         self._levels = known.levels
-        self._missed = known.levels[-1].missed
+        self._missed = known.levels[len(times) - 1].missed
         self._kernels = [kernel(self._schedule, t, s, level) for t, s, level in steps]
 
     def run(self, held: list[Tensor] | None) -> tuple[list[Tensor], Report]:
         """A path: states (n, *state_shape), one for each time with noise. held: the last path."""
         n, k = len(self._noise), self._rules.particles
         nothing = torch.zeros(n, device=self._device)
-        report = Report([], nothing + 1, nothing, nothing, nothing)
+        report = Report([], nothing + 1, nothing, nothing, nothing, nothing)
         path, parents = [], []
         x = self._white() * float(self._schedule.sigma(self._times[0]))
         x = self._with_held(x, held, 0)

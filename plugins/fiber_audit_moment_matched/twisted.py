@@ -27,23 +27,21 @@ from fiber_audit.contracts import (
     Extractor,
     Fraction,
     Learned,
+    NonNegative,
     NonNegativeInt,
     Positive,
     Prior,
     Problem,
     Sampler,
 )
-from fiber_audit.sampling import Noise, Trail, rms
+from fiber_audit.sampling import Noise, Schedule, Trail
 
 from .calibration import Calibration, calibrated
-from .gauss_newton import Effort, Posterior, Trust, corrected
+from .finish import finished
 from .sight import View
 from .sweep import Rules, Sweep
 
 Particles = Annotated[int, Ge(2)]
-DAMPING, TOLERANCE, AT_ONCE = 0.01, 0.003, 8
-"""Of the polish: first damping, tolerance in standard deviations, directions per linearisation."""
-
 COLLAPSED = 1.05
 """Effective particles below which the weights say nothing."""
 
@@ -52,15 +50,16 @@ COLLAPSED = 1.05
 class Twisted(Sampler):
     """The sampler; its fields are the options of the README's table."""
 
-    particles: Particles = 8
+    particles: Particles = 16
     sweeps: Count = 1
-    steps: Count = 60
+    steps: Count = 50
     power: Positive = 1.5
     tau: Positive = 0.02
     directions: Count = 16
     resample_below: Fraction = 0.5
     temper_below: Fraction = 0.0
     guided_below: Positive | None = None
+    hand_over: NonNegative = 0.1
     polish: NonNegativeInt = 8
     calibration: Count = 256
     _known: dict[tuple[object, object], tuple[Calibration, Extractor, Prior]] = field(
@@ -89,20 +88,22 @@ class Twisted(Sampler):
         times = prior.schedule.times(self.steps, self.power)
         each = torch.arange(len(noise), device=problem.targets.device)
         crowd = problem.select(each.repeat_interleave(self.particles))
-        sweep = Sweep(View(crowd, known.directions), known, times, self._rules(), noise)
+        last = self._hand_over(prior.schedule, times)
+        sweep = Sweep(View(crowd, known.directions), known, times[: last + 1], self._rules(), noise)
         path, report = sweep.run(None)
         for _ in range(self.sweeps - 1):
             trail.add(path[-1])  # a draw that is lost stays lost
             path, report = sweep.run(path)
         for x, loss in zip(path, report.losses, strict=True):
             trail.add(x, loss)
-        x, landing, loss = self._polished(problem, path[-1], times[-2])
+        x, landing, loss = finished(problem, path[-1], times[last:], self.polish)
         x = trail.add(x, loss)
         collapsed = report.ess * self.particles < COLLAPSED
         _warned(float(collapsed[~trail.lost].float().mean()) if len(collapsed) else 0.0)
         return trail.finish(
             x,
             ess=report.ess,
+            ess_mean=report.ess_sum / (last + 1),
             collapsed=collapsed.float(),
             resampled=report.resampled,
             spread=report.spread,
@@ -110,15 +111,11 @@ class Twisted(Sampler):
             landing=landing,
         )
 
-    def _polished(self, problem: Problem, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What the last state x becomes, with its fiber loss (n,) before and after the polish."""
-        posterior = Posterior(problem.prior, x, t)
-        before = rms(problem.features(posterior.mean) - problem.targets)
-        if not self.polish:
-            return posterior.mean, before, before
-        effort = Effort(self.polish, AT_ONCE, TOLERANCE)
-        found, after, _ = corrected(problem, posterior, Trust.fresh(x, DAMPING), effort)
-        return found, before, after
+    def _hand_over(self, schedule: Schedule, times: Tensor) -> int:
+        """The number of the time at which one particle takes over; there is noise at it."""
+        noisy = times[:-1]
+        late = schedule.sigma(noisy) < self.hand_over * schedule.alpha(noisy)
+        return int(torch.cat([late, late.new_ones(1)]).nonzero()[0].clamp(max=len(noisy) - 1))
 
     def _rules(self) -> Rules:
         return Rules(
@@ -130,6 +127,7 @@ class Twisted(Sampler):
         key = (extractor.weights_sha256 or id(extractor), prior.weights_sha256 or id(prior))
         if key not in self._known:
             times = prior.schedule.times(self.steps, self.power)
+            times = times[: self._hand_over(prior.schedule, times) + 1]
             found = calibrated(extractor, prior, times, self.directions, self.calibration)
             self._known[key] = found, extractor, prior  # held, so that an id is not used again
         return self._known[key][0]

@@ -302,3 +302,22 @@ def test_samplers_that_name_each_other_are_a_mistake_of_the_suite(suite, catalog
 
     with pytest.raises(SuiteError, match="leads back to itself"):
         read(path, catalogue)
+
+
+def test_a_sampler_that_only_another_draws_by_is_fitted_to_that_ones_pairs(command, suite):
+    path = suite(SAMPLERS + '[[exclude]]\nsampler = "moved"\n')
+    done = command("fit", path, "--plugin", WORLD, toy=False)
+    after = command("run", path, "--plugin", WORLD, toy=False)
+
+    assert [line.split(": ")[1] for line in done.stderr.splitlines() if "fitting to" in line] == [
+        "mine",
+        "first/mine/moved",
+        "second/mine/moved",
+    ]
+    assert after.returncode == 0, after.stderr
+
+
+def test_an_option_that_is_no_name_of_a_sampler_may_be_spelt_like_one(suite, catalogue):
+    path = suite(SAMPLERS.replace('path = "moved"', 'path = "again"'))
+
+    assert read(path, catalogue).samplers["again"].options == {"of": "moved"}

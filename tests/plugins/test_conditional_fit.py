@@ -5,15 +5,18 @@ from dataclasses import replace
 
 import pytest
 import torch
+from fiber_audit_conditional import artefact
 from fiber_audit_conditional import fit as fitting
 from fiber_audit_conditional.artefact import FILE, folder_of
 from fiber_audit_conditional.cond_flow import ConditionalFlow
+from fiber_audit_conditional.conditioned import Conditioned
 from fiber_audit_conditional.pairs import Pairs
+from fiber_audit_conditional.rombach import RombachCINN
 from fiber_audit_conditional.standard import Standard
 from safetensors.torch import load_file, save_file
 
-from fiber_audit import DivergedError, UsageError, WeightsError
-from fiber_audit.contracts import Dataset, Fitting, Problem
+from fiber_audit import DataError, DivergedError, UsageError, WeightsError
+from fiber_audit.contracts import Dataset, Fitting, Learned, Problem, Sampler
 from fiber_audit.fitting import Corpus
 from fiber_audit.sampling import Noise
 from fiber_audit.testing import GaussianPrior, LinearExtractor, gaussian_problem
@@ -122,9 +125,9 @@ def test_what_is_fitted_is_left_alone_and_another_seed_is_refused(problem, rows,
         fitted(problem, Rows(rows.rows[:150]), whole[0])
 
 
-@pytest.mark.parametrize("where", ["data", "loss"])
+@pytest.mark.parametrize(("where", "loss"), [("data", "nan"), ("loss", "inf")])
 def test_numbers_that_are_not_finite_stop_it_with_the_last_good_checkpoint(
-    problem, rows, tmp_path, monkeypatch, where
+    problem, rows, tmp_path, monkeypatch, where, loss
 ):
     if where == "data":
         found = Pairs.at
@@ -139,7 +142,7 @@ def test_numbers_that_are_not_finite_stop_it_with_the_last_good_checkpoint(
         monkeypatch.setattr(
             fitting._Fit, "loss", lambda self, k: good(self, k) * (torch.inf if k == 5 else 1)
         )
-    with pytest.raises(DivergedError, match=r"at step 5 \(loss .*\); its last good checkpoint is"):
+    with pytest.raises(DivergedError, match=rf"at step 5 \(loss {loss}\); its last good checkpoint is"):
         fitted(problem, rows, tmp_path)
     folder = folder_of(tmp_path, problem.extractor, problem.prior)
 
@@ -175,6 +178,130 @@ def test_early_stopping_keeps_the_best_weights(problem, rows, tmp_path, monkeypa
     assert all(torch.equal(kept[f"generator.{n}"], t) for n, t in seen[1].items())
 
 
+def test_a_fit_that_is_killed_after_it_stopped_early_ends_with_the_same_bits(
+    problem, rows, tmp_path, monkeypatch
+):
+    def run(path, losses):
+        monkeypatch.setattr(fitting._Fit, "judged", lambda self, network: (next(losses), 0.0))
+        fitted(problem, rows, path, patience=2)
+
+    def dying(folder, what):
+        raise KeyboardInterrupt
+
+    losses = [3.0, 1.0, 2.0, 2.0, *[0.5] * 10]  # better again after it stopped
+    run(tmp_path / "whole", iter(losses))
+    rest = iter(losses)
+    with monkeypatch.context() as patch:
+        patch.setattr(artefact, "write", dying)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "killed", rest)
+    run(tmp_path / "killed", rest)
+    one, other = (weights(tmp_path / name, problem) for name in ("whole", "killed"))
+
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_without_a_fiber_weight_draws_that_explode_stop_no_fit_and_are_told_as_null(
+    problem, rows, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(fitting._Fit, "judged", lambda self, network: (1.0, torch.inf))
+    fitted(problem, rows, tmp_path, fiber_weight=0.0)
+    text = (folder_of(tmp_path, problem.extractor, problem.prior) / "training.json").read_text()
+
+    assert json.loads(text)["facts"]["held-out fiber loss"] is None
+    assert "Infinity" not in text
+
+
+class Doubled(LinearExtractor):
+    """Of the same weights, by other code."""
+
+    def features(self, x):
+        return 2 * super().features(x)
+
+
+def test_the_features_of_one_extractor_are_not_taken_for_those_of_another_with_its_weights(
+    problem, rows, whole, tmp_path
+):
+    other = replace(problem, extractor=Doubled(problem.extractor.matrix))
+    fitted(problem, rows, tmp_path / "one")
+    fitted(other, rows, tmp_path / "other")
+    one, two = (weights(tmp_path / name, problem) for name in ("one", "other"))
+
+    torch.testing.assert_close(two["standard.feature_std"], 2 * one["standard.feature_std"])
+    with pytest.raises(WeightsError, match="features of its probes differ"):
+        fitted(other, rows, whole[0])  # is not "fitted already"
+
+
+def test_data_of_another_shape_and_features_that_are_not_finite_are_told_as_such(
+    problem, rows, tmp_path
+):
+    class Blind(LinearExtractor):
+        def features(self, x):
+            return super().features(x) / (x[:, :1] > x[:, :1].min())
+
+    with pytest.raises(DataError, match=r"items of shape \(5,\), but the prior makes \(8,\)"):
+        fitted(problem, Rows(torch.zeros(20, 5)), tmp_path / "shape")
+    blind = replace(problem, extractor=Blind(problem.extractor.matrix))
+    with pytest.raises(DataError, match="the features of '\\d+' are not finite"):
+        fitted(blind, rows, tmp_path / "blind")
+
+
+def test_pairs_are_where_the_network_is_though_large_ones_are_kept_in_a_file():
+    corpus = Corpus(torch.zeros(4, 3), torch.arange(4), torch.arange(0), spilled=True)
+    batch = Pairs(corpus, corpus, 0, "meta").take(torch.arange(2))
+
+    assert {each.device.type for each in batch} == {"meta"}
+
+
+def test_a_column_that_never_changes_breaks_no_actnorm(problem, rows, tmp_path):
+    constant = rows.rows.clone()
+    constant[:, 0] = 2.0
+    chosen = {**TINY, "path": str(tmp_path)}
+    del chosen["steps"]
+    RombachCINN.fit(task_of(problem, Rows(constant)), **chosen)
+
+    assert RombachCINN(**chosen).prepare(problem.extractor, problem.prior).digest
+
+
+def test_a_second_pair_needs_no_copy_of_the_first(problem, rows, tmp_path):
+    class Single(LinearExtractor):
+        def __deepcopy__(self, memo):
+            raise AssertionError
+
+    extractor = Single(problem.extractor.matrix)
+    sampler = fitted(replace(problem, extractor=extractor), rows, tmp_path)
+    sampler.prepare(extractor, problem.prior)
+    other = GaussianPrior(problem.prior.mean.float(), problem.prior.covariance.float(), "flow")
+
+    assert sampler.prepare(extractor, other).digest
+
+
+def test_the_seconds_of_a_fit_are_also_those_of_what_it_began_with(
+    problem, rows, tmp_path, monkeypatch
+):
+    first = fitted(problem, rows, tmp_path / "first")
+    file = folder_of(tmp_path / "first", problem.extractor, problem.prior) / "training.json"
+    record = json.loads(file.read_text())
+    record["facts"]["seconds"] = 1000.0
+    file.write_text(json.dumps(record))
+    second = fitted(problem, rows, tmp_path / "second", start=first.path)
+    third = fitted(problem, rows, tmp_path / "third", start=second.path)
+
+    assert 1000 < third.prepare(problem.extractor, problem.prior).seconds < 1100
+
+
+def test_a_guiding_sampler_that_learns_of_its_prior_is_refused(problem, whole):
+    class Learner(Sampler):
+        def prepare(self, extractor, prior):
+            return Learned()
+
+        def sample(self, problem, noise):
+            raise NotImplementedError
+
+    with pytest.raises(UsageError, match="Learner learns something of its prior"):
+        Conditioned(trained=whole[1], sampler=Learner()).prepare(problem.extractor, problem.prior)
+
+
 def test_a_generator_of_another_extractor_is_refused_in_one_sentence(problem, whole):
     other = LinearExtractor(problem.extractor.matrix + 0.1)
     with pytest.raises(WeightsError) as told:
@@ -186,10 +313,6 @@ def test_a_generator_of_another_extractor_is_refused_in_one_sentence(problem, wh
 
 
 def test_an_extractor_whose_code_changed_is_refused_though_its_weights_did_not(problem, whole):
-    class Doubled(LinearExtractor):
-        def features(self, x):
-            return 2 * super().features(x)
-
     other = Doubled(problem.extractor.matrix)
     with pytest.raises(WeightsError, match=r"features of its probes differ by"):
         ConditionalFlow(**{**TINY, "path": str(whole[0])}).prepare(other, problem.prior)
@@ -250,6 +373,9 @@ def test_a_fit_may_begin_with_the_weights_of_another(problem, rows, whole, tmp_p
         fitted(problem, rows, tmp_path / "a", start=str(tmp_path / "nothing"))
     with pytest.raises(WeightsError, match=r"start = .*give one of the same network"):
         fitted(problem, rows, tmp_path / "b", start=str(whole[0]), width=32)
+    (folder_of(tmp_path, problem.extractor, problem.prior) / FILE).unlink()
+    with pytest.raises(WeightsError, match=r"start = .*its fit is damaged"):
+        fitted(problem, rows, tmp_path / "c", start=str(tmp_path))
 
 
 def test_a_draw_depends_on_its_own_row_and_noise_alone(problem, whole):
