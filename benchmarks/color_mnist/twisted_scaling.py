@@ -46,6 +46,10 @@ WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "sketch of 12, handed over": ("twisted", LATE),
     "sketch of 12, handed over, from 5 down": ("twisted", {**LATE, "guided_below": 5.0}),
+    "sketch of 12, handed over, from 1.5 down": (
+        "twisted",
+        {**LATE, "steps": 30, "guided_below": 1.5, "hand_over": 0.3},
+    ),
     "sketch of 6, handed over": ("twisted", {**LATE, "directions": 6}),
     "sketch of 6, handed over, 16 particles": (
         "twisted",

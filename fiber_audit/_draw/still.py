@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .._suite.identity import difference
+from ..errors import DataError
 from .prepare import Prepared
 from .store import Store
 
@@ -13,7 +16,9 @@ def outdated(prepared: Prepared, store: Store) -> dict[str, str]:
     Raises:
         DataError: identity.json of the run directory is damaged.
     """
-    known, found = store.facts("identity.json").get("draws", {}), dict[str, str]()
+    known, found = _table(store, "draws"), dict[str, str]()
+    if not all(isinstance(parts, dict) for parts in known.values()):
+        raise _damaged(store)
     for audit in prepared.audits:
         name = audit.name
         if audit in prepared.blocked:
@@ -31,14 +36,28 @@ def other_queries(prepared: Prepared, store: Store) -> str:
     Raises:
         DataError: identity.json of the run directory is damaged.
     """
-    identity, plan = store.facts("identity.json"), prepared.plan
-    before, now = identity.get("queries", {}), dict(zip(plan.ids, plan.items, strict=True))
+    plan, before = prepared.plan, _table(store, "queries")
+    now = dict(zip(plan.ids, plan.items, strict=True))
     if changed := [name for name in before if now.get(name) != before[name] and name in now]:
         return f"{len(changed)} queries were others in the run, e.g. {changed[0]!r}."
-    ran, wanted = (len(before), identity.get("per_query")), (len(now), plan.per_query)
+    per_query = store.facts("identity.json").get("per_query")
+    ran, wanted = (len(before), per_query), (len(now), plan.per_query)
     if ran == wanted and before.keys() == now.keys():
         return ""
     return (
         f"the run was of {ran[0]} queries with {ran[1]} draws each, the suite asks for {wanted[0]} "
         f"with {wanted[1]}."
+    )
+
+
+def _table(store: Store, name: str) -> dict[str, Any]:
+    found = store.facts("identity.json").get(name, {})
+    if not isinstance(found, dict):
+        raise _damaged(store)
+    return found
+
+
+def _damaged(store: Store) -> DataError:
+    return DataError(
+        f"{store.path / 'identity.json'}: damaged (no table); delete it and run again."
     )

@@ -12,9 +12,9 @@ A class method `fit(task, **options)` reads like this:
         write what the constructor reads, and then the record, finished
 """
 
-from .lock import alone
 from .checkpoint import FOLDER, remove, restore, save
 from .corpus import Corpus, encoded, gathered
+from .lock import alone
 from .record import Record, begun, differences, finished, read, write_file
 from .training import Regime, Training, train
 

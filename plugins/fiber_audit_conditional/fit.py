@@ -71,9 +71,10 @@ def fit(task: Fitting, sampler: Conditional) -> None:
             task.say(f"{folder}: is fitted already")
             return
         found = replace(found, facts={**(found.facts or {}), **told})
-        found.write(folder)
         try:
-            _Fit(task, sampler, found).run()
+            begins = _Fit(task, sampler, found)
+            found.write(folder)  # not before its parts are made: options that fail hold no folder
+            begins.run()
         except torch.OutOfMemoryError as error:
             raise UsageError(
                 f"batch = {sampler.batch}: does not fit into the memory of {task.device}; lower "

@@ -17,7 +17,6 @@ from fiber_audit.sampling import derive_seed, place
 
 from .identity import pair_digest
 
-
 CHUNK = 512
 
 

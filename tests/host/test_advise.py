@@ -278,3 +278,14 @@ def test_a_run_without_fidelity_names_the_metric_to_add(command, toy_suite):
 
     assert done.returncode == 4
     assert "add 'fiber_loss_relative' to the suite's metrics" in done.stderr
+
+
+@pytest.mark.parametrize("text", ['{"draws": null}', '{"draws": {"two/gauss/proj": "x"}}'])
+def test_a_damaged_identity_of_a_run_is_one_sentence(advise, text):
+    Path("ran/identity.json").write_text(text)
+    done = advise("--draws", "10")
+
+    assert done.returncode == 4
+    assert done.stderr == (
+        "fiber-audit: ran/identity.json: damaged (no table); delete it and run again.\n"
+    )

@@ -10,6 +10,7 @@ from fiber_audit_conditional import fit as fitting
 from fiber_audit_conditional.artefact import FILE, folder_of
 from fiber_audit_conditional.cond_flow import ConditionalFlow
 from fiber_audit_conditional.conditioned import Conditioned
+from fiber_audit_conditional.mlf import MultilevelFlow
 from fiber_audit_conditional.pairs import Pairs
 from fiber_audit_conditional.rombach import RombachCINN
 from fiber_audit_conditional.standard import Standard
@@ -142,7 +143,9 @@ def test_numbers_that_are_not_finite_stop_it_with_the_last_good_checkpoint(
         monkeypatch.setattr(
             fitting._Fit, "loss", lambda self, k: good(self, k) * (torch.inf if k == 5 else 1)
         )
-    with pytest.raises(DivergedError, match=rf"at step 5 \(loss {loss}\); its last good checkpoint is"):
+    with pytest.raises(
+        DivergedError, match=rf"at step 5 \(loss {loss}\); its last good checkpoint is"
+    ):
         fitted(problem, rows, tmp_path)
     folder = folder_of(tmp_path, problem.extractor, problem.prior)
 
@@ -242,8 +245,18 @@ def test_data_of_another_shape_and_features_that_are_not_finite_are_told_as_such
     with pytest.raises(DataError, match=r"items of shape \(5,\), but the prior makes \(8,\)"):
         fitted(problem, Rows(torch.zeros(20, 5)), tmp_path / "shape")
     blind = replace(problem, extractor=Blind(problem.extractor.matrix))
-    with pytest.raises(DataError, match="the features of '\\d+' are not finite"):
+    with pytest.raises(DataError, match=r"the features of '\d+' are not finite"):
         fitted(blind, rows, tmp_path / "blind")
+
+
+def test_options_that_cannot_be_fitted_do_not_hold_the_folder(problem, rows, tmp_path):
+    chosen = {**TINY, "path": str(tmp_path), "training_steps": 2}
+    del chosen["steps"]
+    with pytest.raises(UsageError, match="coarse = 7"):
+        MultilevelFlow.fit(task_of(problem, rows), **chosen, coarse=7)
+    MultilevelFlow.fit(task_of(problem, rows), **chosen, coarse=2)
+
+    assert MultilevelFlow(**chosen, coarse=2).prepare(problem.extractor, problem.prior).digest
 
 
 def test_pairs_are_where_the_network_is_though_large_ones_are_kept_in_a_file():
