@@ -26,6 +26,7 @@ def headlines(records: pd.DataFrame) -> pd.DataFrame:
     places = np.flatnonzero(narrow["query"].isna() & narrow[CELL].notna().all(axis=1))
     pooled = narrow.iloc[places]
     told = pooled[["sampler", "value"]].isna().all(axis=1) & pooled["condition"].notna()
+    told |= pooled["statistic"].astype("string").str.contains(" minus ", regex=False).fillna(False)
     beside = (~told | _per_cell(told, pooled, "all")).to_numpy(dtype=bool)
     places, pooled = places[beside], pooled[beside]
     mean = pooled["statistic"].eq("mean").fillna(False).astype(bool)

@@ -1,7 +1,7 @@
 """Where a fiber is curved or in several parts, a sampler follows the truth, or the table says not.
 
-`samplers.toml` has under `sw1` the distances of the samplers that fail a law on the VP schedule, by
-`benchmarks/laws.py`; a sampler that no longer fails must leave the table.
+`samplers.toml` has under `sw1` the distances of the samplers that fail a law, with their defaults;
+one that no longer fails must leave the table. `benchmarks/laws.py` has more laws, flows and draws.
 """
 
 from __future__ import annotations
@@ -20,15 +20,18 @@ TABLE = tomllib.loads((Path(__file__).parent / "samplers.toml").read_text())
 FACTORIES = {
     c.qualified: c.factory
     for c in Catalogue.load()
-    if c.kind == "sampler" and not hasattr(c.factory, "fit")  # what is fitted has no toy to learn
+    if c.kind == "sampler" and c.plugin != "conditional"  # fitted to a pair, and to no toy
 }
 DRAWS = 400
-QUICK = ["ring", "two-bumps"]
+NAMED = [
+    "ring",
+    "two-bumps",
+    pytest.param("product", marks=pytest.mark.slow),
+    pytest.param("four-bumps", marks=pytest.mark.slow),
+]
 
 
-@pytest.mark.parametrize(
-    "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in LAWS]
-)
+@pytest.mark.parametrize("name", NAMED)
 @pytest.mark.parametrize("sampler", FACTORIES)
 def test_draws_follow_the_law_or_miss_it_by_what_the_table_says(sampler, name):
     row = TABLE.get(sampler.rpartition("/")[2], {})

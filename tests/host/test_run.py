@@ -35,8 +35,9 @@ def comparable(records):
 
 
 def pooled(records):
-    """The pooled rows of the toy's metric."""
+    """The pooled rows of the toy's metric, without differences of audits."""
     rows = records[records["query"].isna() & (records["metric"] != "draws_lost")]
+    rows = rows[~rows["statistic"].str.contains(" minus ", regex=False).fillna(False)]
     return rows.set_index("audit")
 
 

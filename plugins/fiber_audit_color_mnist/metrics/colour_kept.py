@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from fiber_audit.contracts import Axis, Better, Block, Metric, Needs, Statistic
-from fiber_audit.measuring import Observations, measured, per_query, undefined
+from fiber_audit.measuring import Observations, estimate, per_query, ratio_of, told, undefined
 
 from ..colouring import background_of
 
@@ -34,7 +35,7 @@ def distance_of_pairs(colours: ArrayLike) -> float:
     gaps = np.diff(np.sort(np.asarray(colours, dtype=np.float64), axis=0), axis=0)
     q = len(gaps) + 1
     across = np.arange(1, q) * np.arange(q - 1, 0, -1)
-    return float((across[:, None] * gaps).sum(0).mean() * 2 / (q * (q - 1)))
+    return float((across[:, None] * gaps).sum(0).mean() * 2 / (q * (q - 1))) if q > 1 else math.nan
 
 
 class ColourKept(Metric):
@@ -43,8 +44,8 @@ class ColourKept(Metric):
     0: the fiber keeps the colour. 1: it is free. Which is right depends on the extractor (its
     shape code must leave the colour free, its colour code must keep it), so that neither is
     better; the axis is diversity, for the metric tells along which attribute draws vary.
-    Statistics: mean (also per query), unguided. n counts draws; uncertainty is over queries, with
-    the distance of random pairs held fixed.
+    Statistics: mean (also per query), unguided. n counts draws; uncertainty is over queries, which
+    are left out of their draws and of all their pairs.
     """
 
     axis: Axis = "diversity"
@@ -61,15 +62,17 @@ class ColourKept(Metric):
         own = seen.queries("background")
         if len(own) < 2:
             return [undefined("mean", "one query has no random pairs; use two or more")]
-        scale = distance_of_pairs(own)
-        if not scale > 0:
+        scale = estimate(own, distance_of_pairs)
+        if not scale.value > 0:
             return [undefined("mean", "all queries have the same background: no scale")]
         draws, unguided = (
-            colour_distance(colours, own[:, None]) / scale
+            colour_distance(colours, own[:, None])
             for colours in (seen.draws("background"), seen.unguided("background"))
         )
         return [
-            measured("mean", draws, seed=seen.seed),
-            measured("unguided", unguided, seed=seen.seed),
-            *per_query(seen.ids, draws),
+            *(
+                told(name, ratio_of(estimate(x), scale), int((~np.isnan(x)).sum()))
+                for name, x in (("mean", draws), ("unguided", unguided))
+            ),
+            *per_query(seen.ids, draws / scale.value),
         ]

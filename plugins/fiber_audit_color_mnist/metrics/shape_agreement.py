@@ -59,5 +59,5 @@ class ShapeAgreement(Metric):
             "unguided": seen.unguided("agreement"),
             "query": seen.queries("agreement"),
         }
-        found = [measured(name, row, seed=seen.seed) for name, row in rows.items()]
+        found = [measured(name, row, seed=seen.seed, scale="share") for name, row in rows.items()]
         return found + per_query(seen.ids, rows["mean"])
