@@ -82,7 +82,7 @@ def w1(colours: torch.Tensor) -> float:
     return wasserstein(counts_of(colours.numpy()), law())
 
 
-def measured(problem: Problem, name: str, options: dict[str, Any]) -> dict[str, float]:
+def measured(problem: Problem, name: str, options: dict[str, Any]) -> dict[str, Any]:
     """One way."""
     sampler = Catalogue.load().find("sampler", name).factory(**options)
     known = sampler.prepare(problem.extractor, problem.prior)
@@ -95,17 +95,17 @@ def measured(problem: Problem, name: str, options: dict[str, Any]) -> dict[str, 
     with torch.no_grad():
         loss = rms(problem.extractor.features(drawn.data) - t) / null
     colours = background_of(drawn.data)
-    found = {
+    found: dict[str, Any] = {
         "loss": float(loss.mean()),
         "loss_median": float(loss.median()),
         "w1": w1(colours),
         "landing": float(drawn.diagnostics["landing"].mean() / null)
         if "landing" in drawn.diagnostics
-        else float("nan"),
+        else "",
     }
     for key in ("ess", "ess_mean", "resampled", "rho", "spread"):
         row = drawn.diagnostics.get(key)
-        found[key] = float(row.median()) if row is not None else float("nan")
+        found[key] = float(row.median()) if row is not None else ""
     return found | {
         "prior_cost": (cost.prior_forward + 2 * cost.prior_backward) / n,
         "extractor_cost": (cost.extractor_forward + 2 * cost.extractor_backward) / n,

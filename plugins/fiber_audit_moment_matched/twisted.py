@@ -138,7 +138,7 @@ def _warned(share: float) -> None:
     if share > 0.5:
         warnings.warn(
             f"twisted: in {share:.0%} of these draws one particle has all the weight, so the parts "
-            f"of a fiber are not weighed; set temper_below = 0.3, fewer directions or more "
+            f"of a fiber are not weighed; take fewer directions, guided_below = 1.5 or more "
             f"particles.",
             stacklevel=3,
         )
