@@ -283,7 +283,7 @@ def test_another_autoencoder_in_the_same_folder_is_refused_and_none_is_needed(
     tiny_autoencoder(AutoencoderTiny, tmp_path / "vae")
     fitted(x, path, **options)
     tiny_autoencoder(AutoencoderTiny, tmp_path / "vae", seed=1)
-    with pytest.raises(UsageError, match="the autoencoder"):
+    with pytest.raises(UsageError, match="another autoencoder"):
         fitted(x, path, **options)
     shutil.rmtree(tmp_path / "vae")
     said = []
