@@ -35,7 +35,7 @@ from .nf import FlowGenerator
 from .sampler import Conditional
 
 
-class Denoising(nn.Module):
+class CoreAndDetails(nn.Module):
     """f, then g on the core; backwards the details are dropped between g and f.
 
     Args:
@@ -71,7 +71,7 @@ class DenoisingGenerator(FlowGenerator):
     """p(z | h) of the noisy states, and draws without their noise.
 
     Args:
-        network: see `Denoising`.
+        network: see `CoreAndDetails`.
         state_shape: shape of one state.
         weight: w, how much the reconstruction counts beside the likelihood in nats.
     """
@@ -113,4 +113,6 @@ class DenoisingFlow(Conditional):
         core = size - details
         f = all_in_one(size, features, self.blocks, self.width)
         g = all_in_one(core, details + features, self.blocks, self.width)
-        return DenoisingGenerator(Denoising(f, g, core), state_shape, self.reconstruction_weight)
+        return DenoisingGenerator(
+            CoreAndDetails(f, g, core), state_shape, self.reconstruction_weight
+        )

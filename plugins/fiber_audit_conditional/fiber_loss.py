@@ -17,7 +17,7 @@ from .standard import Standard
 
 @dataclass(frozen=True)
 class FiberLoss:
-    """Eq. (1) of `sampler.py`, in units of the spread of a feature."""
+    """Eq. (1) of `recipe.py`, in units of the spread of a feature."""
 
     extractor: Extractor
     prior: Prior

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,14 +34,12 @@ from .fiber_loss import FiberLoss
 from .generator import Generator, normal
 from .identity import pair_digest, probe
 from .pairs import Pairs, names_of
+from .recipe import Recipe
 from .standard import Standard
 from .stopping import LOOKS, Best
 
-if TYPE_CHECKING:
-    from .sampler import Conditional
 
-
-def fit(task: Fitting, sampler: Conditional) -> None:
+def fit(task: Fitting, recipe: Recipe) -> None:
     """Train, or go on training, until the folder of the pair holds a finished fit.
 
     Raises:
@@ -51,8 +49,8 @@ def fit(task: Fitting, sampler: Conditional) -> None:
     """
     extractor, prior = task.extractor, task.prior
     if extractor is None or prior is None:
-        raise UsageError(f"{sampler.path}: a generator is fitted to an extractor and a prior.")
-    folder = artefact.folder_of(sampler.folder, extractor, prior)
+        raise UsageError(f"{recipe.path}: a generator is fitted to an extractor and a prior.")
+    folder = artefact.folder_of(recipe.folder, extractor, prior)
     data = {
         "digest": fingerprint(task.data),
         "items": len(task.data),
@@ -60,24 +58,24 @@ def fit(task: Fitting, sampler: Conditional) -> None:
         "extractor or autoencoder": pair_digest(extractor, prior),
     }
     told: dict[str, Any] = names_of(extractor, prior)
-    if sampler.start:
-        start = artefact.placed(sampler.start)
+    if recipe.start:
+        start = artefact.placed(recipe.start)
         data["start"], told[SECONDS_BEFORE] = artefact.content(start, extractor, prior)
     with alone(folder):
-        found = begun(folder, sampler.identity, data, task.seed)
+        found = begun(folder, recipe.identity, data, task.seed)
         if found.finished:
-            artefact.read(sampler.folder, sampler.identity, sampler.build, extractor, prior)
+            artefact.read(recipe.folder, recipe.identity, recipe.build, extractor, prior)
             remove(folder)  # what a kill at the very end left
             task.say(f"{folder}: is fitted already")
             return
         found = replace(found, facts={**(found.facts or {}), **told})
         try:
-            begins = _Fit(task, sampler, found)
+            begins = _Fit(task, recipe, found)
             found.write(folder)  # not before its parts are made: options that fail hold no folder
             begins.run()
         except torch.OutOfMemoryError as error:
             raise UsageError(
-                f"batch = {sampler.batch}: does not fit into the memory of {task.device}; lower "
+                f"batch = {recipe.batch}: does not fit into the memory of {task.device}; lower "
                 f"batch or fiber_batch."
             ) from error
 
@@ -85,13 +83,13 @@ def fit(task: Fitting, sampler: Conditional) -> None:
 class _Fit:
     """One training: its parts, and the loss of a step."""
 
-    def __init__(self, task: Fitting, sampler: Conditional, found: Record) -> None:
+    def __init__(self, task: Fitting, recipe: Recipe, found: Record) -> None:
         assert task.extractor is not None
         assert task.prior is not None
-        self.task, self.sampler, self.found = task, sampler, found
+        self.task, self.recipe, self.found = task, recipe, found
         self.extractor, self.prior = task.extractor, task.prior
-        self.folder = artefact.folder_of(sampler.folder, self.extractor, self.prior)
-        self.pairs = Pairs.of(task, sampler.held_out, self.folder / FOLDER)
+        self.folder = artefact.folder_of(recipe.folder, self.extractor, self.prior)
+        self.pairs = Pairs.of(task, recipe.held_out, self.folder / FOLDER)
         shape, features = tuple(self.prior.state_shape), self.extractor.feature_size
         self.standard = Standard(shape, features).requires_grad_(False)
         self.standard.measure(self.pairs.states, self.pairs.features)
@@ -99,36 +97,36 @@ class _Fit:
         self.fiber = FiberLoss(self.extractor, self.prior, self.standard)
         with torch.random.fork_rng(devices=[]):
             torch.random.manual_seed(derive_seed(task.seed, "weights"))
-            self.network = sampler.build(shape, features)
+            self.network = recipe.build(shape, features)
         self.network.to(task.device)
-        some = self.pairs.at(0, max(1024, sampler.batch))
+        some = self.pairs.at(0, max(1024, recipe.batch))
         generator = self.pairs.generator("prepare", 0, some.states.device)
         self.network.prepare(
             self._jittered(some.states, generator), self.standard.condition(some.features)
         )
-        if sampler.start:
-            start = artefact.placed(sampler.start)
+        if recipe.start:
+            start = artefact.placed(recipe.start)
             artefact.begin(start, self.network, self.standard, (self.extractor, self.prior))
 
     def run(self) -> None:
         """Train to the end, and leave the artefact."""
         state = Training(self._regime(), self.network, self.task.device)
-        best = Best(self.sampler.patience, self.sampler.fiber_weight)
+        best = Best(self.recipe.patience, self.recipe.fiber_weight)
         saved = time.monotonic()
         also = restore(state, self.folder)
         if also is not None:
             best.restore(also)
-            self.task.say(f"going on at step {state.step} of {self.sampler.training_steps}")
+            self.task.say(f"going on at step {state.step} of {self.recipe.training_steps}")
         count = sum(weight.numel() for weight in state.weights)
         self.task.say(f"{count / 1e6:.2f} million weights on {self.task.device}")
-        every = math.ceil(self.sampler.training_steps / LOOKS)
+        every = math.ceil(self.recipe.training_steps / LOOKS)
         for _ in () if best.enough else train(state, self.loss, self.task.say):
             if state.step % every == 0 or state.progress >= 1:
                 best.look(state.average, self.judged(state.average), state.step, self.task.say)
             if best.enough:
                 self.task.say(f"stopped at step {state.step}: no better for {best.patience} looks")
                 break
-            if time.monotonic() - saved > 60 * self.sampler.checkpoint_minutes:
+            if time.monotonic() - saved > 60 * self.recipe.checkpoint_minutes:
                 save(state, self.folder, best.tensors())
                 self._noted(state).write(self.folder)
                 saved = time.monotonic()
@@ -138,22 +136,22 @@ class _Fit:
 
     def loss(self, step: int) -> Tensor:
         """The density's loss of a batch, and of its first rows the fiber loss."""
-        batch = self.pairs.at(step, self.sampler.batch)
+        batch = self.pairs.at(step, self.recipe.batch)
         generator = self.pairs.generator("noise", step, batch.states.device)
         z = self._jittered(batch.states, generator)
         loss = self.network.loss(z, self.standard.condition(batch.features), generator).mean()
-        weight = self.sampler.fiber_weight * self._ramp(step)
+        weight = self.recipe.fiber_weight * self._ramp(step)
         if weight > 0:
-            some = type(batch)(*(rows[: self.sampler.fiber_batch] for rows in batch))
+            some = type(batch)(*(rows[: self.recipe.fiber_batch] for rows in batch))
             loss = loss + weight * self.fiber.of(self.network, some, generator)
         return loss
 
     def _jittered(self, states: Tensor, generator: torch.Generator) -> Tensor:
         z = self.standard.from_state(states)
-        return z + self.sampler.jitter * normal(z, generator)
+        return z + self.recipe.jitter * normal(z, generator)
 
     def _ramp(self, step: int) -> float:
-        rise = self.sampler.warm_up * self.sampler.training_steps
+        rise = self.recipe.warm_up * self.recipe.training_steps
         return min(1.0, step / rise) if rise else 1.0
 
     @torch.no_grad()
@@ -164,7 +162,7 @@ class _Fit:
         rows = self.pairs.states.held_out
         rows = (rows if len(rows) else self.pairs.states.training)[:512]
         density, fiber, n = 0.0, 0.0, 0
-        for i, part in enumerate(rows.split(self.sampler.batch)):
+        for i, part in enumerate(rows.split(self.recipe.batch)):
             batch = self.pairs.take(part)
             generator = self.pairs.generator("judged", i, batch.states.device)
             z = self._jittered(batch.states, generator)
@@ -176,14 +174,14 @@ class _Fit:
         return density / n, fiber / n
 
     def _regime(self) -> Regime:
-        s = self.sampler
+        r = self.recipe
         return Regime(
             path=str(self.folder),
-            steps=s.training_steps,
-            batch=s.batch,
-            learning_rate=s.learning_rate,
-            ema=s.ema,
-            clip_norm=s.clip_norm,
+            steps=r.training_steps,
+            batch=r.batch,
+            learning_rate=r.learning_rate,
+            ema=r.ema,
+            clip_norm=r.clip_norm,
             advice="lower learning_rate, fiber_weight or clip_norm",
         )
 

@@ -3,17 +3,17 @@
 c   time(waves(t)) + features(h), (n, width)
 r   residual stream:  inlet(z_t),  r <- r + outer(silu(inner(norm(r)) + c))  (`blocks` times),
     outlet(silu(norm(r)))
-
-Told h at the inlet only, as in `residual_mlp.py`, it learned Color MNIST more slowly: a loss of
-27.0 instead of 23.5 after a thousand steps.
 """
 
 import math
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .residual_mlp import FREQUENCIES, Block, waves
+from .residual_mlp import Block
+
+FREQUENCIES = 32
 
 
 class ConditionalMLP(nn.Module):
@@ -46,6 +46,12 @@ class ConditionalMLP(nn.Module):
         c = self.time(waves(t)) + self.features(h)
         stream = self.inlet(z_t.flatten(1))
         for block in self.blocks:
-            assert isinstance(block, Block)
-            stream = stream + block.outer(F.silu(block.inner(block.norm(stream)) + c))
+            stream = block(stream, c)
         return self.outlet(F.silu(self.norm(stream))).reshape(z_t.shape)
+
+
+def waves(t: Tensor) -> Tensor:
+    """Times (n,) in [0, 1] as sines and cosines of 1 to 1000 radians, (n, 2 FREQUENCIES)."""
+    frequency = torch.exp(torch.linspace(0, math.log(1000), FREQUENCIES, device=t.device))
+    angle = t[:, None] * frequency
+    return torch.cat([angle.sin(), angle.cos()], dim=1)

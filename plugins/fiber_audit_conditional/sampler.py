@@ -1,95 +1,30 @@
-"""A sampler that is fitted: a conditional generator of states, with a fiber loss in its training.
+"""A sampler that is fitted: a conditional generator of states.
 
-Method: arXiv 2603.21782, section 4.1 and appendix B. A generator G is trained on pairs of states z
-and features h of data, by the loss of its density, plus
-
-    lambda E sqrt(|phi(decode(G(zeta; h))) - h|^2 / d)                                     (1)
-
-on fresh draws. `build` says which generator; everything else is here and in `fit.py`.
+`build` says which generator, `recipe.py` how it is trained, `fit.py` trains it, and what it leaves
+is in `artefact.py`.
 """
 # options are read from real annotations, so they are not postponed here
 
-from abc import abstractmethod
-from dataclasses import dataclass, field, fields
-from pathlib import Path
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
-from fiber_audit.contracts import (
-    Count,
-    Draws,
-    Extractor,
-    Fitting,
-    Fraction,
-    Learned,
-    NonNegative,
-    Positive,
-    Prior,
-    Problem,
-    Sampler,
-)
+from fiber_audit.contracts import Draws, Extractor, Fitting, Learned, Prior, Problem, Sampler
 from fiber_audit.sampling import Noise, finish, place
 
-from .artefact import Fitted, placed, read
-from .generator import Generator
+from .artefact import Fitted, read
+from .fit import fit
+from .recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class Conditional(Sampler):
-    """A generator conditioned on features; made by `fiber-audit fit`, one per extractor.
+class Conditional(Recipe, Sampler):
+    """Draws of a generator conditioned on features; made by `fiber-audit fit`."""
 
-    path: folder of the fits, or "package:folder" for one in an installed package. start: fits of
-    the same network whose weights the training begins with, "" for none: first the density, and
-    then both, is cheaper than both from the beginning. fiber_weight: lambda of Eq. (1). warm_up:
-    share of the training over which lambda grows to that. training_steps, batch: batches of the
-    whole training, and their size. fiber_batch: rows of a batch that are drawn for Eq. (1).
-    learning_rate: its peak. ema: how slowly the weights that are kept follow. clip_norm: of the
-    gradient. jitter: deviation of the noise that is added to standardised states in training, so
-    that their density exists. held_out: share of the data that stops the training in time.
-    patience: looks at it, of 40 in all, without a better loss. checkpoint_minutes: how much work a
-    crash may cost.
-    """
-
-    path: str
-    start: str = ""
-    fiber_weight: NonNegative = 1.0
-    warm_up: Fraction = 0.1
-    training_steps: Count = 5000
-    batch: Count = 256
-    fiber_batch: Count = 64
-    learning_rate: Positive = 1e-3
-    ema: Fraction = 0.999
-    clip_norm: Positive = 1.0
-    jitter: NonNegative = 0.01
-    held_out: Fraction = 0.05
-    patience: Count = 20
-    checkpoint_minutes: Positive = 5.0
     _known: list[tuple[Extractor, Prior, Fitted]] = field(
         default_factory=list, init=False, repr=False, compare=False
     )
-
-    drawing: ClassVar[frozenset[str]] = frozenset()
-    """Options of a subclass that say how it draws, and not which generator is fitted."""
-
-    @abstractmethod
-    def build(self, state_shape: tuple[int, ...], features: int) -> Generator:
-        """A fresh generator of states given so many features."""
-
-    @property
-    def folder(self) -> Path:
-        """Where the fits are: a folder, or "package:folder" for one in an installed package."""
-        return placed(self.path)
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """The options that make another generator, with its class, as JSON holds them.
-
-        What `start` holds is part of what a generator is fitted to, and not its name.
-        """
-        aside = {"path", "start", "checkpoint_minutes", *self.drawing}
-        names = [each.name for each in fields(self) if each.init and each.name not in aside]
-        return {"generator": type(self).__name__, **{name: getattr(self, name) for name in names}}
 
     def fitted(self, extractor: Extractor, prior: Prior) -> Fitted:
         """The generator of a pair, where the prior is.
@@ -121,6 +56,4 @@ class Conditional(Sampler):
     @classmethod
     def fit(cls, task: Fitting, **options: Any) -> None:
         """Train for the task's pair; go on where it was killed; at once if that is done."""
-        from .fit import fit
-
         fit(task, cls(**options))

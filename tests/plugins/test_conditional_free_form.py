@@ -4,7 +4,8 @@ import pytest
 import torch
 from fiber_audit_conditional.fff import FreeFormFlow, log_volume, on_sphere, through
 from fiber_audit_conditional.fif import FreeFormInjectiveFlow
-from fiber_audit_conditional.residual_mlp import ResidualMLP, waves
+from fiber_audit_conditional.mlp_network import ConditionalMLP, waves
+from fiber_audit_conditional.residual_mlp import ResidualMLP
 from torch.func import jacfwd, jacrev, jvp, vjp
 
 from fiber_audit import UsageError
@@ -267,14 +268,18 @@ def distance_after_training(sampler, steps):
 
 
 def test_a_residual_network_is_zero_before_training_and_told_of_everything_after():
-    network = ResidualMLP(4, 5, 3, width=8, blocks=2, timed=True)
     z, h, t = normal(6, 4), normal(6, 3, seed=1), torch.linspace(0, 1, 6)
-    assert not network(z, h, t).any()
+    vectors, denoiser = ResidualMLP(4, 5, 3, width=8, blocks=2), ConditionalMLP((4,), 3, 8, 2)
+    for network, told, others in [
+        (vectors, (z, h), [(z + 1, h), (z, h + 1)]),
+        (denoiser, (z, t, h), [(z + 1, t, h), (z, t, h + 1), (z, t.flip(0), h)]),
+    ]:
+        assert not network(*told).any()
 
-    out = stirred(network)(z, h, t)
-    for other in [(z + 1, h, t), (z, h + 1, t), (z, h, t.flip(0))]:
-        assert not torch.isclose(network(*other), out).all(1).any()
-    torch.testing.assert_close(network(z[2:4], h[2:4], t[2:4]), out[2:4])
+        out = stirred(network)(*told)
+        for other in others:
+            assert not torch.isclose(network(*other), out).all(1).any()
+        torch.testing.assert_close(network(*(part[2:4] for part in told)), out[2:4])
 
 
 def test_forward_and_reverse_mode_agree_through_a_residual_network():
