@@ -31,7 +31,6 @@ def measured(
     seed: int = 0,
     n: int | None = None,
     unit: str | None = None,
-    centred: bool = False,
     of_sums: bool = False,
     scale: Scale = "linear",
     seen_by: str | None = None,
@@ -43,7 +42,7 @@ def measured(
     leave NaN out, too. scale: what the number can be, "positive" for a distance, "share" for a mean
     of zeros and ones. A value that is not a finite number is left out, with a message.
     """
-    found = estimate(rows, compute, seed, centred, of_sums, scale)
+    found = estimate(rows, compute, seed, of_sums, scale)
     count = int((~np.isnan(rows)).sum()) if n is None else n
     return told(name, found, count, unit=unit, seen_by=seen_by, message=message)
 

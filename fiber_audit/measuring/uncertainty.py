@@ -18,7 +18,6 @@ def estimate(
     rows: NDArray[Any],
     statistic: Callable[[Array], float] | None = None,
     seed: int = 0,
-    centred: bool = False,
     of_sums: bool = False,
     scale: Scale = "linear",
 ) -> Estimate:
@@ -30,7 +29,6 @@ def estimate(
     of_sums: statistic maps the sum of the rows (...) to one number, and rows hold no NaN. Means,
     their ratios and distances of histograms are such; they cost little at any size.
     seed: chooses the groups that are left out together where there are many rows.
-    centred: of older metrics; every interval lies about its value now.
 
     >>> e = estimate(np.array([1.0, 2.0, 3.0, 4.0]))
     >>> e.value, e.n

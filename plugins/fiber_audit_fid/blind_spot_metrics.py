@@ -22,10 +22,9 @@ import numpy as np
 
 from fiber_audit import UsageError, WeightsError
 from fiber_audit.contracts import Axis, Better, Metric, Needs, Statistic, Table
-from fiber_audit.measuring import Estimate, Observations, undefined
+from fiber_audit.measuring import Estimate, Observations, told, undefined
 
 from .blind_spot import blind_spot
-from .estimates import told
 from .heat_map import heat_maps
 from .moments import matrix
 from .slots import are_there

@@ -18,10 +18,10 @@ from torch import Tensor
 
 from fiber_audit import UsageError
 from fiber_audit.contracts import Axis, Better, Block, Fraction, Metric, Needs, Statistic
-from fiber_audit.measuring import Observations, undefined
+from fiber_audit.measuring import Observations, told, undefined
 
 from .choices import EditName
-from .estimates import of_ratio, told
+from .estimates import of_ratio
 from .frechet import frechet_distance
 from .image_edits import IMAGE_EDITS
 from .moments import Array, matrix

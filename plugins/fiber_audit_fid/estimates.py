@@ -1,4 +1,4 @@
-"""A number with a jackknife -> an estimate, and an estimate -> a statistic."""
+"""A ratio with a jackknife -> an estimate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from fiber_audit.contracts import Statistic
 from fiber_audit.measuring import Estimate
 
 from .sampling_error import spread
@@ -27,25 +26,3 @@ def of_ratio(value: float, deleted: Any, n: int) -> Estimate:
         return Estimate(value, None, None, None, n)
     low, high = math.exp(error.ci_low), math.exp(error.ci_high)
     return Estimate(value, value * error.stderr, low, high, n)
-
-
-def told(
-    name: str,
-    found: Estimate,
-    *,
-    seen_by: str | None = None,
-    unit: str | None = None,
-    message: str = "",
-) -> Statistic:
-    """An estimate under its name."""
-    return Statistic(
-        found.value,
-        name,
-        found.n,
-        seen_by=seen_by,
-        stderr=found.stderr,
-        ci_low=found.ci_low,
-        ci_high=found.ci_high,
-        unit=unit,
-        message=message,
-    )

@@ -13,16 +13,18 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from fiber_audit import DataError, UsageError
 from fiber_audit.contracts import Metric, Needs, Statistic
-from fiber_audit.measuring import Observations, undefined
+from fiber_audit.measuring import Estimate, Observations, Scale, moved_by, told, undefined
+from fiber_audit.sampling import derive_seed
 
 from .choices import Against
 from .moments import Array, matrix
-from .sampling_error import GROUPS, deletions, spread
+from .sampling_error import GROUPS, deletions
 from .slots import Slots, are_there
 
 
@@ -92,17 +94,14 @@ class SetMetric(Metric):
             return self.undefined(name, f"every slot has less than {self.smallest} draws left")
         n = len(slots.real)
         value = slots.mean(self.score, np.arange(n))
-        error = None
+        found = Estimate(value, None, None, None, slots.n)
         if slots.fewest - -(-n // min(n, GROUPS)) >= self.smallest:  # a group is left out at a time
-            subsets = deletions(n, seen.rng(f"{self.name} {name}"))
-            error = spread(value, [slots.mean(self.score, rows) for rows in subsets])
-        return Statistic(
-            value,
-            name,
-            slots.n,
-            seen_by=self.extractor or None,
-            stderr=error.stderr if error else None,
-            ci_low=max(error.ci_low, self.low) if error else None,
-            ci_high=min(error.ci_high, self.high) if error else None,
-            message=message,
-        )
+            # the same groups for every audit of a run, so that their differences are paired
+            rng = np.random.default_rng(derive_seed(seen.seed, self.name, name))
+            without = [slots.mean(self.score, rows) for rows in deletions(n, rng)]
+            scale: Scale = "share" if (self.low, self.high) == (0, 1) else "linear"
+            found = moved_by(value, np.array(without) - value, slots.n, scale)
+        if found.ci_low is not None and found.ci_high is not None:
+            ends = max(found.ci_low, self.low), min(found.ci_high, self.high)
+            found = replace(found, ci_low=ends[0], ci_high=ends[1])
+        return told(name, found, seen_by=self.extractor or None, message=message)

@@ -61,8 +61,8 @@ class ColourLaw(Metric):
     """Distance of the background colours of all draws, pooled, to their law.
 
     Statistics: mean (over channels; the headline), floor (what as many true samples give), excess
-    (mean - floor), unguided (the prior's own draws). n counts draws. Uncertainty: whole queries
-    are resampled, with centred intervals; for the floor, the simulations are.
+    (mean - floor), unguided (the prior's own draws). n counts draws. Uncertainty: a
+    jackknife over queries; for the floor, over the simulations.
     """
 
     axis: Axis = "consistency"
@@ -105,7 +105,6 @@ class ColourLaw(Metric):
             lambda total: self.distance(total, q),
             seed=seed,
             n=n,
-            centred=True,
             of_sums=True,
         )
 
