@@ -12,17 +12,14 @@ queries its own distance hides the share `truth` of what the other sees. Two dra
 from __future__ import annotations
 
 import argparse
-import csv
-import datetime
-import platform
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from coverage_toys import Law
+from coverage_toys import Rows
 from fiber_audit_fid.blind_spot_metrics import BlindSpotScore
+from tabulated import head, write
 
 from fiber_audit.measuring.scene import Scene
 from fiber_audit.testing import GaussianPrior, LinearExtractor, measure
@@ -40,7 +37,7 @@ def audit(q: int, truth: float, seed: int) -> Scene:
     hidden = apart * torch.tensor([[(1 - truth) ** 0.5], [1.0]])
     queries = torch.randn(q, 2 * D, generator=g)
     draws, unguided = (torch.randn(q * K, 2 * D, generator=g) for _ in range(2))
-    prior, data = GaussianPrior(torch.zeros(2 * D), torch.eye(2 * D)), Law(q)
+    prior, data = GaussianPrior(torch.zeros(2 * D), torch.eye(2 * D)), Rows(q)
     return Scene(data.ids, queries, None, own, prior, data, {"other": other}.__getitem__,
                  draws=draws + hidden.flatten(), unguided=unguided + apart.flatten(),
                  seed=seed)  # fmt: skip
@@ -71,23 +68,13 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=100)
     repetitions = parser.parse_args().repetitions
     torch.set_num_threads(1)
-    git = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    head = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "commit": commit,
-        "machine": f"{platform.machine()}, 1 thread, torch {torch.__version__}",
-    }
+    first = head()
     table = []
     for truth in TRUTHS:
         for q in SIZES:
-            table.append({**head, **row(q, truth, repetitions)})
-            print({k: v for k, v in table[-1].items() if k not in head}, flush=True)
-    with OUT.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(table[0]), lineterminator="\n")
-        writer.writeheader()
-        for each in table:
-            writer.writerow({k: f"{v:.4g}" if isinstance(v, float) else v for k, v in each.items()})
+            table.append({**first, **row(q, truth, repetitions)})
+            print({k: v for k, v in table[-1].items() if k not in first}, flush=True)
+    write(OUT, table)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import datetime
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +27,7 @@ import pandas as pd
 import torch
 from break_even_picture import PICTURE, draw
 from break_even_seconds import Seconds, Timing, noted, timed
+from tabulated import head
 
 import fiber_audit
 from fiber_audit import DataError, FiberAuditError, Suite
@@ -74,9 +72,7 @@ def rows(
     """One row per sampler, in the suite's order."""
     pooled = records[records["query"].isna() & records["seen_by"].isna()]
     about = {
-        "date": datetime.date.today().isoformat(),
-        "commit": commit(),
-        "machine": f"{os.cpu_count()} cores, 1 thread, torch {torch.__version__}",
+        **head(),
     }
     for key, found in seconds.items():
         use = components.suite.samplers[key]
@@ -108,12 +104,6 @@ def rows(
 
 def _told(draws: int | None) -> int | str:
     return "never" if draws is None else draws
-
-
-def commit() -> str:
-    """The commit that was measured."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def main() -> None:

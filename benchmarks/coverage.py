@@ -16,11 +16,7 @@ stated standard error over the true one.
 from __future__ import annotations
 
 import argparse
-import csv
-import datetime
 import math
-import platform
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -47,6 +43,7 @@ from fiber_audit_scoring.high_frequency import HighFrequency
 from fiber_audit_scoring.off_manifold import OffManifold
 from fiber_audit_scoring.plausibility import Plausibility
 from fiber_audit_scoring.saturation import Saturation
+from tabulated import head, write
 
 from fiber_audit.contracts import Metric, Statistic
 from fiber_audit.measuring import Observations
@@ -193,16 +190,10 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[], help="metrics; then nothing is written")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    git = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    head = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "commit": commit,
-        "machine": f"{platform.machine()}, 1 thread, torch {torch.__version__}",
-    }
+    first = head()
     made = []
     for row in rows(set(given.only), given.repetitions):
-        made.append({**head, **row})
+        made.append({**first, **row})
         mark = " " if 0.92 <= row["covers"] <= 0.98 else "!"
         print(
             f"{mark} {row['metric']:24s} {row['statistic']:18s} {row['seen_by']:6s} "
@@ -211,16 +202,7 @@ def main() -> None:
             flush=True,
         )
         if not given.only:
-            write(made)
-
-
-def write(made: list[dict[str, Any]]) -> None:
-    """The table so far."""
-    with OUT.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(made[0]), lineterminator="\n")
-        writer.writeheader()
-        for row in made:
-            writer.writerow({k: f"{v:.4g}" if isinstance(v, float) else v for k, v in row.items()})
+            write(OUT, made)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ DRAWS, D = 4, 8
 MATRIX = torch.randn(5, D, generator=torch.Generator().manual_seed(9)) / D**0.5
 
 
-class Law(Dataset):
+class Rows(Dataset):
     """Fresh rows of the law of tables."""
 
     def __init__(self, q: int) -> None:
@@ -71,7 +71,7 @@ def table(q: int, g: torch.Generator, tail: float = 0.4) -> Scene:
     draws = rows @ seen.T + free @ (torch.eye(D) - seen).T + error @ seen.T
     unguided = 1.1 * torch.randn(q * DRAWS, D, generator=g)
     eyes = {"other": LinearExtractor(torch.eye(D)[:3]), "third": LinearExtractor(torch.eye(D)[4:])}
-    data = Law(q)
+    data = Rows(q)
     return Scene(data.ids, queries, None, LinearExtractor(MATRIX), _gaussian(), data,
                  eyes.__getitem__, draws=draws, unguided=unguided)  # fmt: skip
 
@@ -91,7 +91,7 @@ def image(q: int, g: torch.Generator) -> Scene:
 
     grain = 0.03 * (0.5 * torch.randn(q, generator=g)).exp()
     own = grain.repeat_interleave(DRAWS)
-    data = Law(q)
+    data = Rows(q)
     phi = Flat(torch.randn(5, 192, generator=torch.Generator().manual_seed(1)) / 14)
     return Scene(data.ids, blocks(grain), None, phi, Coarse(), data, {}.__getitem__,
                  draws=blocks(1.5 * own), unguided=blocks(own),

@@ -13,17 +13,14 @@ counts a forward of the prior 1 and a backward 2. seconds are CPU seconds per dr
 from __future__ import annotations
 
 import argparse
-import csv
-import datetime
-import platform
 import statistics
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from tabulated import head, write
 
 from fiber_audit._draw.meter import Meter
 from fiber_audit._suite.catalogue import Catalogue
@@ -126,28 +123,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     seeds = parser.parse_args().seeds
     torch.set_num_threads(1)
-    git = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    head = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "commit": commit,
-        "machine": f"{platform.machine()}, 1 thread, torch {torch.__version__}",
-    }
+    first = head()
     table = []
     for row in rows(seeds):
-        table.append({**head, **row})
+        table.append({**first, **row})
         print(
             f"{row['schedule']:4s} ({row['d']}, {row['d_h']}) {row['sampler']:14s} "
             f"{row['options']:28s} W2 {row['w2']:.3f} (floor {row['floor']:.3f}) "
             f"fiber {row['fiber_rms']:.5f} cost {row['cost']:.0f}",
             flush=True,
         )
-    OUT.parent.mkdir(exist_ok=True)
-    with OUT.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(table[0]), lineterminator="\n")
-        writer.writeheader()
-        for row in table:
-            writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+    write(OUT, table, digits=6)
 
 
 if __name__ == "__main__":

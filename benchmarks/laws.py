@@ -15,14 +15,12 @@ from __future__ import annotations
 
 import argparse
 import csv
-import datetime
-import platform
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
+from tabulated import head
 
 from fiber_audit._draw.meter import Meter
 from fiber_audit._suite.catalogue import Catalogue
@@ -90,12 +88,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    git = ["git", "rev-parse", "--short", "HEAD"]
-    head = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "commit": subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip(),
-        "machine": f"{platform.machine()}, 1 thread, torch {torch.__version__}",
-    }
+    first = head()
     catalogue = Catalogue.load()
     for name in asked.laws:
         for schedule in asked.schedules:
@@ -109,7 +102,7 @@ def main() -> None:
                         where = {"law": name, "schedule": schedule, "sampler": sampler}
                         where |= {"options": text, "n": asked.n, "seed": seed}
                         found = measured(law, factory, options, asked.n, seed)
-                        row = {**head, **where, **floor, **found}
+                        row = {**first, **where, **floor, **found}
                         written(row)
                         print(
                             f"{name:10s} {schedule:4s} {sampler:14s} {text:28s} seed {seed} "

@@ -9,26 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from toy_suite import TOY_SUITE
 
 from fiber_audit._suite.catalogue import Catalogue
 from fiber_audit.commands.main import guarded
 
 ENTRY = "from fiber_audit.commands.main import main; main()"
 TOY = Path(__file__).parent / "host" / "toy.py"
-
-TOY_SUITE = """
-name = "toy"
-draws = 3
-metrics = ["toy_loss"]
-[queries]
-use = "toy-points"
-[extractors.two]
-use = "toy-first-two"
-[priors.gauss]
-use = "toy-gaussian"
-[samplers.proj]
-use = "toy-projecting"
-"""
 
 
 @pytest.fixture(autouse=True, scope="session")

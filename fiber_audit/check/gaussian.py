@@ -47,20 +47,17 @@ class _GaussianDenoiser(nn.Module):
         return self.mean + ((gain * coordinates)[:, None, :] * self.basis).sum(2)
 
 
-class GaussianPrior(Prior):
-    """The exact denoiser of N(mean, covariance): mean (d,), covariance (d, d)."""
+class ExactPrior(Prior):
+    """A law of tables whose E[x_0 | x_t] is known: denoiser maps (x_t, alpha, sigma) to it."""
 
     clip = None
     data_range = None
     lossless = True
 
-    def __init__(
-        self, mean: Tensor, covariance: Tensor, schedule: Literal["vp", "flow"] = "vp"
-    ) -> None:
-        self.network = _GaussianDenoiser(mean, covariance)
+    def __init__(self, denoiser: nn.Module, d: int, schedule: Literal["vp", "flow"]) -> None:
+        self.network = denoiser
         self.schedule: Schedule = linear_betas() if schedule == "vp" else FlowSchedule()
-        self.state_shape = (len(mean),)
-        self.mean, self.covariance = mean.double(), covariance.double()
+        self.state_shape = (d,)
 
     def predict(self, x_t: Tensor, t: Tensor) -> Prediction:
         """Exact E[x_0 | x_t] and the eps that belongs to it."""
@@ -75,6 +72,16 @@ class GaussianPrior(Prior):
     def encode(self, x: Tensor) -> Tensor:
         """Data are states."""
         return x
+
+
+class GaussianPrior(ExactPrior):
+    """The exact denoiser of N(mean, covariance): mean (d,), covariance (d, d)."""
+
+    def __init__(
+        self, mean: Tensor, covariance: Tensor, schedule: Literal["vp", "flow"] = "vp"
+    ) -> None:
+        super().__init__(_GaussianDenoiser(mean, covariance), len(mean), schedule)
+        self.mean, self.covariance = mean.double(), covariance.double()
 
     def conditional(self, matrix: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (d,) and covariance (d, d) of x given matrix x = target (d_h,), float64."""

@@ -17,9 +17,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ..contracts import Extractor, Prediction, Prior, Problem
-from ..schedule import FlowSchedule, Schedule, over
-from .gaussian import linear_betas
+from ..contracts import Extractor, Problem
+from ..schedule import over
+from .gaussian import ExactPrior
 
 
 class _MixtureDenoiser(nn.Module):
@@ -50,12 +50,8 @@ class _MixtureDenoiser(nn.Module):
         return (log.softmax(1)[..., None] * each).sum(1)
 
 
-class MixturePrior(Prior):
+class MixturePrior(ExactPrior):
     """The exact denoiser of a mixture: weights (k,), means (k, d), covariances (k, d, d)."""
-
-    clip = None
-    data_range = None
-    lossless = True
 
     def __init__(
         self,
@@ -64,25 +60,10 @@ class MixturePrior(Prior):
         covariances: Tensor,
         schedule: Literal["vp", "flow"] = "vp",
     ) -> None:
-        self.network = _MixtureDenoiser(weights, means, covariances)
-        self.schedule: Schedule = linear_betas() if schedule == "vp" else FlowSchedule()
-        self.state_shape = (means.shape[1],)
+        denoiser = _MixtureDenoiser(weights, means, covariances)
+        super().__init__(denoiser, means.shape[1], schedule)
         self.weights, self.means = weights.double(), means.double()
         self.covariances = covariances.double()
-
-    def predict(self, x_t: Tensor, t: Tensor) -> Prediction:
-        """Exact E[x_0 | x_t] and the eps that belongs to it."""
-        alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
-        x0: Tensor = self.network(x_t, alpha, sigma)
-        return Prediction(x0, (x_t - over(alpha, x_t) * x0) / over(sigma, x_t))
-
-    def decode(self, state: Tensor) -> Tensor:
-        """States are data."""
-        return state
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Data are states."""
-        return x
 
     def density(self, x: Tensor) -> Tensor:
         """p(x), (n, d) -> (n,) float64."""

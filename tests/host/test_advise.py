@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from toy_suite import TOY_SUITE
 
 from fiber_audit import run
 from fiber_audit._judge.advice import (
@@ -24,24 +25,16 @@ from fiber_audit.records import read, write
 
 TOY = str(Path(__file__).with_name("toy.py"))
 WORLD = str(Path(__file__).with_name("trained_world.py"))
-SUITE = """
-name = "toy"
-draws = 3
-metrics = ["toy_loss", "spread"]
-[queries]
-use = "toy-points"
-[extractors.two]
-use = "toy-first-two"
-[priors.gauss]
-use = "toy-gaussian"
-[samplers.proj]
-use = "toy-projecting"
+SUITE = (
+    TOY_SUITE.replace('["toy_loss"]', '["toy_loss", "spread"]')
+    + """
 [samplers.half]
 use = "toy-projecting"
 strength = 0.5
 [samplers.learned]
 use = "trained"
 """
+)
 
 
 def choice(name, value, half=0.0, training=0.0, per_draw=1.0, n=16):

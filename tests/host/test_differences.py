@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
+from toy_suite import TOY_SUITE
 
 from fiber_audit._judge.verdicts import judge
 from fiber_audit._run import Options, run
@@ -21,18 +22,9 @@ from fiber_audit.errors import SuiteError
 from fiber_audit.measuring import measured, measured_ratio, random_pairs
 from fiber_audit.records import frame
 
-TWO = """
-name = "toy"
-draws = 3
-metrics = ["toy_loss"]
-[queries]
-use = "toy-points"
-[extractors.two]
-use = "toy-first-two"
-[priors.gauss]
-use = "toy-gaussian"
-[samplers.proj]
-use = "toy-projecting"
+TWO = (
+    TOY_SUITE
+    + """
 [samplers.half]
 use = "toy-projecting"
 strength = 0.5
@@ -42,6 +34,7 @@ sampler = "half"
 minus = { sampler = "proj" }
 max = 0.1
 """
+)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from toy_suite import TOY_SUITE
 
 from fiber_audit._run import Options, run
 from fiber_audit._suite.read import read
@@ -13,19 +14,7 @@ from fiber_audit.records import read as read_records
 pytest_plugins = ["pytester"]
 
 TOY = Path(__file__).parent / "toy.py"
-SUITE = """
-name = "toy"
-draws = 3
-metrics = ["toy_loss"]
-[queries]
-use = "toy-points"
-[extractors.two]
-use = "toy-first-two"
-[priors.gauss]
-use = "toy-gaussian"
-[samplers.proj]
-use = "toy-projecting"
-"""
+SUITE = TOY_SUITE
 CONDITIONS = """
 [[conditions]]
 metric = "toy_loss"

@@ -14,10 +14,11 @@ from fiber_audit_conditional.mlf import MultilevelFlow
 from fiber_audit_conditional.pairs import Pairs
 from fiber_audit_conditional.rombach import RombachCINN
 from fiber_audit_conditional.standard import Standard
+from rows import Rows
 from safetensors.torch import load_file, save_file
 
 from fiber_audit import DataError, DivergedError, UsageError, WeightsError
-from fiber_audit.contracts import Dataset, Fitting, Learned, Problem, Sampler
+from fiber_audit.contracts import Fitting, Learned, Problem, Sampler
 from fiber_audit.fitting import Corpus
 from fiber_audit.sampling import Noise
 from fiber_audit.testing import GaussianPrior, LinearExtractor, gaussian_problem
@@ -31,15 +32,6 @@ TINY = {
     "steps": 5,
     "checkpoint_minutes": 1e-9,
 }
-
-
-class Rows(Dataset):
-    def __init__(self, rows):
-        self.rows, self.data_shape = rows, tuple(rows.shape[1:])
-        self.ids = tuple(map(str, range(len(rows))))
-
-    def load(self, indices):
-        return self.rows[list(indices)]
 
 
 @pytest.fixture(scope="module")

@@ -18,26 +18,18 @@ from fiber_audit_diffusers.trained.prior import OPTIONS, TrainedPrior
 from fiber_audit_diffusers.trained.recipe import CONVENIENCE, Recipe
 from fiber_audit_diffusers.trained.space import Columns
 from fiber_audit_diffusers.trained.taesd import TaesdAutoencoder
+from rows import Rows
 from safetensors.torch import load_file, save_file
 
 from fiber_audit import DiskError, DivergedError, UsageError, WeightsError
 from fiber_audit.check import check_prior
-from fiber_audit.contracts import Dataset, Fitting
+from fiber_audit.contracts import Fitting
 from fiber_audit.fitting import alone, checkpoint, corpus
 from fiber_audit.sampling import Noise, at, step, unguided
 
 UNET = {"width": 8, "depth": 1, "levels": 2, "batch": 8, "steps": 6, "judged": 0}
 MLP = {"network": "mlp", "width": 32, "depth": 1, "batch": 16, "steps": 8, "judged": 0}
 OFTEN = {"checkpoint_minutes": 1e-9}
-
-
-class Rows(Dataset):
-    def __init__(self, rows):
-        self.rows, self.data_shape = rows, tuple(rows.shape[1:])
-        self.ids = tuple(map(str, range(len(rows))))
-
-    def load(self, indices):
-        return self.rows[list(indices)]
 
 
 def generator(seed=0):

@@ -11,25 +11,17 @@ import pytest
 import torch
 from fiber_audit_diffusers.trained import sheet
 from fiber_audit_diffusers.trained.prior import TrainedPrior
+from rows import Rows
 from safetensors.torch import load_file
 
 from fiber_audit.check import check_prior
-from fiber_audit.contracts import Dataset, Fitting
+from fiber_audit.contracts import Fitting
 from fiber_audit.sampling import Noise, unguided
 
 MLP = {
     "network": "mlp", "width": 64, "depth": 2, "batch": 256, "steps": 400, "learning_rate": 3e-3,
     "ema": 0.99, "judged": 0,
 }  # fmt: skip
-
-
-class Rows(Dataset):
-    def __init__(self, rows):
-        self.rows, self.data_shape = rows, tuple(rows.shape[1:])
-        self.ids = tuple(map(str, range(len(rows))))
-
-    def load(self, indices):
-        return self.rows[list(indices)]
 
 
 def correlated(n, d):
