@@ -249,11 +249,15 @@ def _placed(error: UsageError, where: str) -> UsageError:
 
 
 def _check_steps(components: Components, planned: list[Audit]) -> None:
-    """A schedule may have fewer steps than were asked for."""
+    """A schedule may have fewer steps than were asked for.
+
+    A sampler that walks by a network of its own walks on a schedule of its own.
+    """
     problems: dict[str, None] = {}
     for audit in planned:
         schedule = components.prior(audit.prior).schedule
-        steps = getattr(components.sampler(audit.sampler), "steps", None)
+        own = components.learned(audit.extractor, audit.prior, audit.sampler).network
+        steps = getattr(components.sampler(audit.sampler), "steps", None) if own is None else None
         asked = {f"samplers.{audit.sampler}.steps": steps}
         asked["unguided_steps"] = components.suite.unguided_steps
         for where, count in asked.items():
