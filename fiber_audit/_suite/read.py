@@ -226,14 +226,20 @@ def _unmatched(table: Mapping[str, Any]) -> Iterator[str]:
     """Rows of `exclude` and `conditions` that name what the suite does not have."""
     for group in ("exclude", "conditions"):
         for i, row in enumerate(_list(table.get(group))):
-            for plural, kind in GROUPS.items():
-                name = row.get(kind) if isinstance(row, dict) else None
-                known = table.get(plural)
-                if isinstance(name, str) and isinstance(known, dict) and name not in known:
-                    yield (
-                        f"{group}[{i}].{kind} = {name!r}: the suite has no such {kind}. "
-                        f"{suggestion(name, map(str, known))}"
-                    )
+            if isinstance(row, dict):
+                yield from _strangers(row, f"{group}[{i}]", table)
+                if isinstance(row.get("minus"), dict):
+                    yield from _strangers(row["minus"], f"{group}[{i}].minus", table)
+
+
+def _strangers(row: Mapping[str, Any], where: str, table: Mapping[str, Any]) -> Iterator[str]:
+    for plural, kind in GROUPS.items():
+        name, known = row.get(kind), table.get(plural)
+        if isinstance(name, str) and isinstance(known, dict) and name not in known:
+            yield (
+                f"{where}.{kind} = {name!r}: the suite has no such {kind}. "
+                f"{suggestion(name, map(str, known))}"
+            )
 
 
 def _too_large(value: Any, path: str) -> Iterator[str]:

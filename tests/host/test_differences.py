@@ -181,3 +181,14 @@ def test_a_run_without_a_second_audit_has_no_difference():
              "statistic": "mean", "value": 1.0, "status": "ok"}]  # fmt: skip
     (verdict,) = judge(frame(rows), [Condition("m", minus={"sampler": "c"}, max=0)])
     assert verdict.status == "error"
+
+
+@pytest.mark.parametrize("kind", ["extractor", "prior", "sampler"])
+def test_a_name_that_the_suite_lacks_is_told_before_anything_is_drawn(tmp_path, kind):
+    text = TWO.replace('minus = { sampler = "proj" }', f'minus = {{ {kind} = "nobody" }}')
+    (tmp_path / "toy.toml").write_text(text)
+    catalogue = Catalogue.load(extra=[str(Path(__file__).with_name("toy.py"))])
+
+    sentence = rf"conditions\[0\].minus.{kind} = 'nobody': the suite has no such {kind}"
+    with pytest.raises(SuiteError, match=sentence):
+        read(str(tmp_path / "toy.toml"), catalogue)
