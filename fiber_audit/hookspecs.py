@@ -60,6 +60,14 @@ def fiber_audit_metrics() -> Offers:  # type: ignore[empty-body]
 
 
 @hookspec
+def fiber_audit_attributes() -> Offers:  # type: ignore[empty-body]
+    """Offer properties of an input that have a name, and the probes that read them.
+
+    Smallest example: plugins/fiber_audit_attributes/brightness.py.
+    """
+
+
+@hookspec
 def fiber_audit_datasets() -> Offers:  # type: ignore[empty-body]
     """Offer sources of queries.
 

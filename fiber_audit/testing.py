@@ -2,6 +2,7 @@
 
 from .check import (
     Violation,
+    check_attribute,
     check_component,
     check_dataset,
     check_exporter,
@@ -30,6 +31,7 @@ __all__ = [
     "LinearExtractor",
     "MixturePrior",
     "Violation",
+    "check_attribute",
     "check_component",
     "check_dataset",
     "check_exporter",

@@ -15,7 +15,7 @@ from .headlines import axis_tables, pooled
 from .plain import plain
 from .plots import scatters
 from .sources import Sources, read_sources
-from .tiles import exhibits
+from .tiles import exhibits, sentences
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -37,6 +37,7 @@ def render(sources: Sources) -> str:
     records, verdicts = sources.records, sources.verdicts
     bounds = bounds_of(records, verdicts)
     draws = drawn(records, sources.galleries, sources.missing)
+    anchors = {d.audit: d.anchor for d in draws}
     suites = records["suite"].dropna()
     return (
         _jinja()
@@ -48,7 +49,8 @@ def render(sources: Sources) -> str:
             tables=axis_tables(records, bounds),
             pooled=pooled(records, bounds),
             plots=scatters(records),
-            exhibits=list(exhibits(sources.tables, {d.audit: d.anchor for d in draws})),
+            sentences=list(sentences(sources.tables, anchors)),
+            exhibits=list(exhibits(sources.tables, anchors)),
             draws=draws,
             costs=facts.costs(records),
             cost_names=list(facts.COSTS.values()),

@@ -35,6 +35,24 @@ class Exhibit:
     rows: tuple[TileRow, ...]
 
 
+@dataclass(frozen=True)
+class Sentence:
+    """What a table says of an audit, in words, and the anchor of its draws ("" for none)."""
+
+    text: str
+    audit: str
+    anchor: str
+
+
+def sentences(
+    tables: Mapping[str, Sequence[Table]], anchors: Mapping[str, str]
+) -> Iterator[Sentence]:
+    """Every sentence of every table. anchors: audit -> where its draws are on the page."""
+    for table in (table for offered in tables.values() for table in offered):
+        for audit, text in table.sentences.items():
+            yield Sentence(text, audit, anchors.get(audit, ""))
+
+
 def exhibits(
     tables: Mapping[str, Sequence[Table]], anchors: Mapping[str, str]
 ) -> Iterator[Exhibit]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 RESULTS = ("records.*", "verdicts.json", "exhibits.json", "report.html", f"{FOLDER}/*.npz")
 """What a run leaves when it is finished."""
-ELSEWHERE = {"conditions", "metrics", "executor", "batch_size", "device", "training"}
+ELSEWHERE = {"attributes", "conditions", "metrics", "executor", "batch_size", "device", "training"}
 """What a suite says that does not choose its default directory."""
 
 

@@ -27,7 +27,10 @@ def save(tables: Mapping[str, Sequence[Table]], folder: Path) -> Path:
         DiskError: the folder cannot be written, or the disk is full.
     """
     entries = {
-        metric: [vars(table) | {"links": dict(table.links)} for table in checked(metric, offered)]
+        metric: [
+            vars(table) | {"links": dict(table.links), "sentences": dict(table.sentences)}
+            for table in checked(metric, offered)
+        ]
         for metric, offered in tables.items()
     }
     text = json.dumps(entries, indent=1, allow_nan=False, ensure_ascii=False)
@@ -71,7 +74,7 @@ def _fault(table: object) -> str:
         return f"a {type(table).__name__} is not a Table"
     width = len(table.columns)
     texts = [table.title, table.caption, table.corner, *table.columns]
-    texts += chain.from_iterable(table.links.items())
+    texts += chain.from_iterable([*table.links.items(), *table.sentences.items()])
     for heading, cells in table.rows:
         texts += [heading, *cells]
         if len(cells) != width:

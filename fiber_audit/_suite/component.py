@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import PluginError
 
-KINDS = ("extractor", "prior", "sampler", "metric", "dataset", "exporter", "executor")
+KINDS = ("extractor", "prior", "sampler", "metric", "attribute", "dataset", "exporter", "executor")
 CODE = "__fiber_audit_code__"
 """In a module: the digest of its code."""
 

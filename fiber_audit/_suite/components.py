@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 from functools import cached_property
 from typing import TypeVar, cast
 
-from ..contracts import Dataset, Executor, Extractor, Learned, Metric, Prior, Sampler
+from ..contracts import Attribute, Dataset, Executor, Extractor, Learned, Metric, Prior, Sampler
 from ..errors import DataError, FiberAuditError, PluginError, UsageError
 from . import options
 from .catalogue import Catalogue
@@ -75,6 +75,25 @@ class Components:
         where = f"samplers.{key}"
         return self._once("sampler", use, lambda: self._new("sampler", use, Sampler, where))
 
+    def use_of(self, kind: str, name: str) -> Use:
+        """How the suite makes what an option names; an attribute may be the catalogue's, too."""
+        suite = self.suite
+        if kind == "attribute":
+            return suite.attributes.get(name) or Use(use=name)
+        return {"prior": suite.priors, "sampler": suite.samplers}[kind][name]
+
+    def attribute(self, name: str) -> Attribute:
+        """An attribute by the suite's name for it, or else by its catalogue name, with defaults."""
+        return self.attribute_of(self.use_of("attribute", name), f"attributes.{name}")
+
+    def attribute_of(self, use: Use, where: str = "") -> Attribute:
+        """An attribute, on the suite's device."""
+
+        def make() -> Attribute:
+            return self._new("attribute", use, Attribute, where).to(self.suite.device)
+
+        return self._once("attribute", use, make)
+
     def learned(self, extractor: str, prior: str, sampler: str) -> Learned:
         """What a sampler has learned for a pair; from then on it is prepared to draw from it."""
         suite = self.suite
@@ -125,13 +144,10 @@ class Components:
         return Use(use=use.use, **{k: v for k, v in use.options.items() if k != "n"})
 
     def _options(self, factory: Callable[..., object], use: Use) -> dict[str, object]:
-        """Options as the factory wants them; the name of a prior or sampler becomes it."""
+        """Options as the factory wants them; names of components become these."""
+        made = {"prior": self.prior, "sampler": self.sampler, "attribute": self.attribute}
         chosen = options.validated(factory, use.options)
-        made = {"prior": self.prior, "sampler": self.sampler}
-        for name, kind in options.named_of(factory).items():
-            if name in chosen:
-                chosen[name] = made[kind](chosen[name])
-        return chosen
+        return options.with_named(factory, chosen, lambda kind, name: made[kind](name))
 
     def _once(self, kind: str, use: Use, make: Callable[[], T]) -> T:
         key = (kind, use)

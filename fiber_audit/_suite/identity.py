@@ -79,15 +79,17 @@ class Identity:
             found["weights"] = digest(made.weights_sha256, *states)
         elif made is not None:
             found["weights"] = digest(made.weights_sha256, state_digest(made.network))
+        if kind == "attribute":
+            found["weights"] = self.components.attribute_of(use).weights_sha256
         if kind == "dataset":
             kept = {k: v for k, v in use.options.items() if k != "n"}
             found["options"] = options.resolved(component.factory, kept)
-        suite = self.components.suite
-        named = {"prior": suite.priors, "sampler": suite.samplers}
         for option, what in options.named_of(component.factory).items():
             if option in use.options:
-                other = named[what][use.options[option]]
-                found[f"{option}.weights"] = digest(*self.of(what, other).values())
+                others = options.names_in(use.options[option])
+                uses = [self.components.use_of(what, name) for name in others]
+                parts = [part for other in uses for part in self.of(what, other).values()]
+                found[f"{option}.weights"] = digest(*parts)
         return found
 
     def of_draws(

@@ -10,12 +10,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from ..contracts import Prior, Sampler
+from ..contracts import Attribute, Prior, Sampler
 from ..errors import suggestion
 
 Factory = Callable[..., Any]
-NAMED: dict[Any, str] = {Prior: "prior", Sampler: "sampler"}
-"""Annotation -> what such an option is the suite's name of."""
+_KINDS: dict[Any, str] = {Attribute: "attribute", Prior: "prior", Sampler: "sampler"}
+_SEVERAL: dict[Any, str] = {Mapping[str, contract]: kind for contract, kind in _KINDS.items()}
+NAMED = _KINDS | _SEVERAL
+"""Annotation -> what such an option is the suite's name of, or a list of such names."""
 _CONFIG = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True)
 
 
@@ -72,9 +74,33 @@ def defaults_of(factory: Factory) -> dict[str, Any]:
 
 
 def named_of(factory: Factory) -> dict[str, str]:
-    """Option -> "prior" or "sampler", of those that name one of the suite, by their annotation."""
+    """Option -> "prior", "sampler" or "attribute", of those that name such, by their annotation.
+
+    One annotated with the contract is a name; one with a mapping from names to it, a list of names.
+    """
     kinds = typing.get_type_hints(_function(factory))
     return {name: NAMED[kinds[name]] for name in _keywords(factory) if kinds.get(name) in NAMED}
+
+
+def names_in(value: Any) -> list[str]:
+    """The names that such an option gives."""
+    return [value] if isinstance(value, str) else list(dict.fromkeys(value))
+
+
+def with_named(
+    factory: Factory, options: Mapping[str, Any], make: Callable[[str, str], Any]
+) -> dict[str, Any]:
+    """Options in which names have become what they name: make(kind, name).
+
+    A list of names becomes a mapping from each to what it names.
+    """
+    chosen = dict(options)
+    for name, kind in named_of(factory).items():
+        if isinstance(value := chosen.get(name), str):
+            chosen[name] = make(kind, value)
+        elif name in chosen:
+            chosen[name] = {each: make(kind, each) for each in names_in(value)}
+    return chosen
 
 
 def resolved(factory: Factory, options: Mapping[str, Any]) -> str:
@@ -86,7 +112,10 @@ def resolved(factory: Factory, options: Mapping[str, Any]) -> str:
 def _validated(factory: Factory, options: Mapping[str, Any]) -> BaseModel:
     """Validate as JSON, where arrays may become tuples though nothing else is converted."""
     kinds = typing.get_type_hints(_function(factory), include_extras=True)
-    kinds = {name: str if kind in NAMED else kind for name, kind in kinds.items()}
+    kinds = {
+        name: str if kind in _KINDS else tuple[str, ...] if kind in _SEVERAL else kind
+        for name, kind in kinds.items()
+    }
     fields: dict[str, Any] = {}
     for i, (name, parameter) in enumerate(_keywords(factory).items()):
         needed = parameter.default is inspect.Parameter.empty

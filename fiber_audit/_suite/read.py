@@ -15,11 +15,17 @@ from ..errors import DataError, FiberAuditError, SuiteError, UnknownName, UsageE
 from ..files import read_text
 from . import condition, options
 from .catalogue import Catalogue
+from .named import unnamed
 from .suite import MOST, Exclude, Suite
 from .variables import SET
 
 DEFAULT = "color-mnist"
-GROUPS = {"extractors": "extractor", "priors": "prior", "samplers": "sampler"}
+GROUPS = {
+    "extractors": "extractor",
+    "priors": "prior",
+    "samplers": "sampler",
+    "attributes": "attribute",
+}
 
 
 def shipped() -> list[str]:
@@ -170,49 +176,7 @@ def _problems_of(
     given = {k: v for k, v in use.items() if k != "use"}
     if problems := options.problems_of(factory, given, where):
         return problems
-    return list(_unnamed(catalogue, factory, given, where, table))
-
-
-def _unnamed(
-    catalogue: Catalogue,
-    factory: options.Factory,
-    given: Mapping[str, Any],
-    where: str,
-    table: Mapping[str, Any],
-) -> Iterator[str]:
-    """Options that name a prior or a sampler that the suite does not have, or their own."""
-    for name, kind in options.named_of(factory).items():
-        tables = table.get(f"{kind}s")
-        known = [str(key) for key in tables] if isinstance(tables, dict) else []
-        if name in given and given[name] not in known:
-            yield (
-                f"{where}.{name} = {given[name]!r}: the suite has no such {kind}. "
-                f"{suggestion(given[name], known)}"
-            )
-        elif name in given and _leads_to(catalogue, str(given[name]), where, table):
-            yield f"{where}.{name} = {given[name]!r}: leads back to itself; name another {kind}."
-
-
-def _leads_to(catalogue: Catalogue, sampler: str, where: str, table: Mapping[str, Any]) -> bool:
-    """Whether what a sampler names, and what that names in turn, comes to a place of the suite."""
-    seen, ahead, tables = set[str](), [sampler], dict(table.get("samplers") or {})
-    while ahead:
-        key = ahead.pop()
-        if f"samplers.{key}" == where:
-            return True
-        if key not in seen and isinstance(use := tables.get(key), dict):
-            seen.add(key)
-            ahead += _draws_by(catalogue, use)
-    return False
-
-
-def _draws_by(catalogue: Catalogue, use: Mapping[str, Any]) -> list[str]:
-    """The samplers that one names."""
-    try:
-        named = options.named_of(catalogue.find("sampler", use["use"]).factory)
-    except Exception:  # there is none such, or its annotations are broken: told at its own place
-        return []
-    return [str(use[name]) for name, kind in named.items() if kind == "sampler" and name in use]
+    return list(unnamed(catalogue, factory, given, where, table))
 
 
 def _bare(catalogue: Catalogue, name: str) -> str:

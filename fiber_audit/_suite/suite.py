@@ -79,6 +79,8 @@ class Suite(BaseModel):
     extractors: dict[Key, Use] = Field(min_length=1)
     priors: dict[Key, Use] = Field(min_length=1)
     samplers: dict[Key, Use] = Field(min_length=1)
+    attributes: dict[Key, Use] = {}
+    """Properties that metrics name, where one needs options or a name of the suite's own."""
     executor: Use = Use(use="local")
     exclude: tuple[Exclude, ...] = ()
     conditions: tuple[Condition, ...] = ()

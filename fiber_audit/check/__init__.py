@@ -11,8 +11,9 @@ from typing import Any
 
 from torch import Tensor
 
-from ..contracts import Dataset, Exporter, Extractor, Metric, Prior, Sampler
+from ..contracts import Attribute, Dataset, Exporter, Extractor, Metric, Prior, Sampler
 from ..errors import UnknownName, WeightsError, suggestion
+from .attribute import check_attribute
 from .dataset import check_dataset
 from .exporter import check_exporter
 from .extractor import check_extractor
@@ -24,6 +25,7 @@ from .violation import FAULTS, WEIGHTS, Violation, told
 __all__ = [
     "WEIGHTS",
     "Violation",
+    "check_attribute",
     "check_component",
     "check_dataset",
     "check_exporter",
@@ -40,6 +42,7 @@ CHECKS: dict[str, Callable[..., list[Violation]]] = {
     "prior": check_prior,
     "sampler": check_sampler,
     "metric": check_metric,
+    "attribute": check_attribute,
     "dataset": check_dataset,
     "exporter": check_exporter,
 }
@@ -48,6 +51,7 @@ CONTRACTS: dict[str, type] = {
     "prior": Prior,
     "sampler": Sampler,
     "metric": Metric,
+    "attribute": Attribute,
     "dataset": Dataset,
     "exporter": Exporter,
 }

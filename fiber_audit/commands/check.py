@@ -90,12 +90,12 @@ def _of_components(
     for setting in settings:
         override(given, setting)
     for component, options in _chosen(catalogue, name, given):
-        yield partial(_row, component, options)
+        yield partial(_row, catalogue, component, options)
 
 
-def _row(component: Component, options: Mapping[str, Any]) -> Row | None:
+def _row(catalogue: Catalogue, component: Component, options: Mapping[str, Any]) -> Row | None:
     """What is wrong with one component; None where its kind has no check."""
-    from .._suite.options import problems_of, validated
+    from .._suite.options import problems_of, validated, with_named
     from ..check import CHECKS, check_component
 
     label = f"{component.kind} {component.qualified}"
@@ -109,7 +109,17 @@ def _row(component: Component, options: Mapping[str, Any]) -> Row | None:
         missing = all(sentence.endswith(REQUIRED) for sentence in wrong)
         status, hint = ("skipped", " Give it with --set.") if missing else ("violated", "")
         return Row(label, status, [{"name": "options", "message": w + hint} for w in wrong])
-    broken = check_component(component.kind, factory, validated(factory, options))
+
+    def made(kind: str, named: str) -> object:
+        if kind != "attribute":
+            return named
+        attribute = catalogue.find(kind, named).factory
+        if wrong := problems_of(attribute, {}, f"attributes.{named}"):
+            raise SuiteError(wrong)
+        return attribute()
+
+    chosen = with_named(factory, validated(factory, options), made)
+    broken = check_component(component.kind, factory, chosen)
     return judged(label, broken, BLIND if component.kind == "prior" else "")
 
 

@@ -123,9 +123,13 @@ def conclude(done: Run, as_json: bool, fail_on: list[Any]) -> int:
     if as_json:
         typer.echo(json.dumps(_summary(done), allow_nan=False))
     elif not done.incomplete:
+        from .._report.tiles import sentences
+        from .._score.exhibits import load as load_exhibits
         from .progress import summary_table
 
         summary_table(done.records, done.verdicts)
+        for sentence in sentences(load_exhibits(done.path), {}):
+            say(f"{sentence.audit}: {sentence.text}")
         typer.echo(done.path / "report.html")
     if done.incomplete:
         say(

@@ -4,6 +4,7 @@ Rows are draws: every tensor's first dimension counts independent draws, and not
 them. Heavy libraries are imported when a component is made; this package imports no torch.
 """
 
+from .attribute import Attribute
 from .drawing import Draws, Extractor, Learned, Prediction, Prior, Problem, Sampler
 from .fitting import Fittable, Fitting
 from .options import Count, Factory, Fraction, NonNegative, NonNegativeInt, Offers, Positive
@@ -12,6 +13,7 @@ from .running import Dataset, Executor, Exporter
 from .scoring import Axis, Better, Block, Metric, Needs, Statistic, Table
 
 __all__ = [
+    "Attribute",
     "Axis",
     "Better",
     "Block",

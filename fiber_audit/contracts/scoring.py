@@ -114,6 +114,7 @@ class Table:
 
     rows: (heading, cells); a cell is text, possibly of several lines, or "" where nothing is known.
     marked: (row, column) cells to outline. links: row heading -> the audit whose draws it leads to.
+    sentences: audit -> what the table says of it in plain words, for the top of the page.
     """
 
     title: str
@@ -124,6 +125,7 @@ class Table:
     shades: tuple[tuple[float | None, ...], ...] = ()
     marked: tuple[tuple[int, int], ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
+    sentences: Mapping[str, str] = field(default_factory=dict)
 
 
 class Metric(ABC):

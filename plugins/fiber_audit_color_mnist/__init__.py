@@ -38,6 +38,18 @@ def fiber_audit_priors() -> Offers:
 
 
 @hookimpl
+def fiber_audit_attributes() -> Offers:
+    """Offer what varies among coloured digits."""
+    return {
+        "digit": "fiber_audit_color_mnist.attributes:Digit",
+        "digit-colour": "fiber_audit_color_mnist.attributes:DigitColour",
+        "digit-slant": "fiber_audit_color_mnist.attributes:DigitSlant",
+        "digit-thickness": "fiber_audit_color_mnist.attributes:DigitThickness",
+        "digit-position": "fiber_audit_color_mnist.attributes:DigitPosition",
+    }
+
+
+@hookimpl
 def fiber_audit_metrics() -> Offers:
     """Offer metrics that know the truth."""
     return {
