@@ -15,7 +15,11 @@ from ..errors import suggestion
 
 Factory = Callable[..., Any]
 _KINDS: dict[Any, str] = {Attribute: "attribute", Prior: "prior", Sampler: "sampler"}
-_SEVERAL: dict[Any, str] = {Mapping[str, contract]: kind for contract, kind in _KINDS.items()}
+_SEVERAL: dict[Any, str] = {
+    Mapping[str, Attribute]: "attribute",
+    Mapping[str, Prior]: "prior",
+    Mapping[str, Sampler]: "sampler",
+}
 NAMED = _KINDS | _SEVERAL
 """Annotation -> what such an option is the suite's name of, or a list of such names."""
 _CONFIG = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True)

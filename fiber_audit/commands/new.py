@@ -20,6 +20,7 @@ class Kind(StrEnum):
     PRIOR = "prior"
     SAMPLER = "sampler"
     METRIC = "metric"
+    ATTRIBUTE = "attribute"
     DATASET = "dataset"
     EXPORTER = "exporter"
 

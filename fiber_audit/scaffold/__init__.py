@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import UnknownName, UsageError, suggestion
 from ..files import write_atomically
 
-KINDS = ("extractor", "prior", "sampler", "metric", "dataset", "exporter")
+KINDS = ("extractor", "prior", "sampler", "metric", "attribute", "dataset", "exporter")
 SUFFIX = ".jinja"
 LONGEST = 60
 

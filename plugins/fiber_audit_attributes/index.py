@@ -38,14 +38,15 @@ class Readings:
     @classmethod
     def of(cls, name: str, attribute: Attribute, seen: Observations) -> Readings:
         """The readings that `Invariance.observe` left under the attribute's name."""
-        parts = [
-            np.asarray(part, dtype=np.float64)
-            for part in (seen.draws(name), seen.unguided(name), seen.queries(name))
-        ]
+        draws, unguided, queries = (
+            np.asarray(part(name), dtype=np.float64)
+            for part in (seen.draws, seen.unguided, seen.queries)
+        )
         if attribute.kind == "class":
-            return cls(name, attribute, *parts, varied=1.0)
-        varied = _variance(parts[1]) / max(_variance(parts[2]), np.finfo(np.float64).tiny)
-        return cls(name, attribute, *(ranked(part, parts[1]) for part in parts), varied=varied)
+            return cls(name, attribute, draws, unguided, queries, varied=1.0)
+        varied = _variance(unguided) / max(_variance(queries), np.finfo(np.float64).tiny)
+        a, u, own = (ranked(part, unguided) for part in (draws, unguided, queries))
+        return cls(name, attribute, a, u, own, varied)
 
 
 def statistics_of(read: Readings, seen: Observations) -> list[Statistic]:
@@ -71,8 +72,8 @@ def mean_of(found: Sequence[Statistic]) -> Statistic:
     if not known:
         return undefined("mean", "no attribute is conclusive")
     value, n = float(np.mean([s.value for s in known])), min(s.n for s in known)
-    moves = [getattr(s, "moved", None) for s in known]
-    if any(moved is None for moved in moves):
+    moves = [moved for s in known if (moved := getattr(s, "moved", None)) is not None]
+    if len(moves) < len(known):
         return Statistic(value, "mean", n)
     return told("mean", moved_by(value, np.mean(np.stack(moves), axis=0), n, "positive"))
 

@@ -64,7 +64,7 @@ def of_pairs(values: Array, kind: Kind) -> Array:
     >>> of_pairs(np.array([[[0.0], [1.0], [1.0], [np.nan]]]), "class").round(4)
     array([0.6667])
     """
-    known = ~np.isnan(values).any(axis=2)
+    known = np.asarray(~np.isnan(values).any(axis=2))
     count = known.sum(axis=1).astype(np.float64)
     pairs = np.where(count > 1, count * (count - 1) / 2, np.nan)
     if kind == "number":
@@ -86,7 +86,7 @@ def from_query(values: Array, own: Array, kind: Kind) -> Array:
     >>> from_query(np.array([[[1.0], [3.0]]]), np.array([[1.0]]), "number")
     array([[0., 2.]])
     """
-    known = ~np.isnan(values).any(axis=2)
+    known = np.asarray(~np.isnan(values).any(axis=2))
     apart = values - own[:, None]
     found = (apart**2).sum(axis=2) / 2 if kind == "number" else (apart[:, :, 0] != 0).astype(float)
     return np.where(known, found, np.nan)

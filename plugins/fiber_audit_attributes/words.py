@@ -74,7 +74,10 @@ def table_of(records: pd.DataFrame, attributes: Sequence[str]) -> Table | None:
     mine = pooled[(pooled["metric"] == "invariance") & pooled["statistic"].isin(attributes)]
     rows, shades, sentences = [], [], {}
     for audit, held in mine.groupby("audit", sort=False):
-        every = {str(row["statistic"]): row for row in held.to_dict("records")}
+        every: dict[str, Row] = {
+            str(row["statistic"]): {str(k): v for k, v in row.items()}
+            for row in held.to_dict("records")
+        }
         known = {name: row for name, row in every.items() if row["value"] is not None}
         cells = tuple(_cell(every.get(name)) for name in attributes)
         rows.append((str(audit), cells))
