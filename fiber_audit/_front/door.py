@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import _run
 from .._suite.catalogue import Catalogue
 from .._suite.condition import Condition
 from .._suite.read import parse, read
 from .._suite.suite import Suite
-from ..contracts import Metric, Prior, Sampler
+from ..contracts import Attribute, Metric, Prior, Sampler
 from ..errors import UsageError
+from .attributes import attributes_of, usual
 from .here import Here
 from .parts import (
     Named,
     called,
     component_of,
     extractors_of,
+    made_of,
     queries_of,
     several_of,
+    some_of,
     taken_by,
 )
 from .result import Result
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def audit(
@@ -35,6 +42,7 @@ def audit(
     queries: object,
     sampler: Sampler | Named | None = None,
     metrics: Sequence[Metric | Named] | None = None,
+    attributes: Mapping[str, Attribute | Callable[[Tensor], Tensor] | Named] | None = None,
     draws: int = 4,
     labels: object = None,
     n: int | None = None,
@@ -61,6 +69,10 @@ def audit(
         sampler: how to draw; by default the one of `fiber_audit/_front/defaults.toml`.
         metrics: what to measure, objects under the name of their class in lower case; by
             default fidelity, diversity and health.
+        attributes: what has a name in your inputs, for the attribute invariance index: by names of
+            your own functions (n, ...) -> (n,), integers for classes, or Attributes, names, tables.
+            By default colour, contrast, fineness, position and side of images, the columns of
+            tables; none where `metrics` are given.
         draws: per query.
         labels: (n,) class of each query, for metrics that ask for it; in place of the data set's.
         n: take only the first n queries, and their labels.
@@ -87,13 +99,20 @@ def audit(
         "conditions": [c.table() if isinstance(c, Condition) else c for c in conditions],
     }  # fmt: skip
     table["queries"] = queries_of(here, queries, labels, n)
-    table["extractors"] = extractors_of(here, extractor, table["queries"])
+    dataset = cache(lambda: made_of(here, table["queries"]))
+    table["extractors"] = extractors_of(here, extractor, dataset)
     table["priors"] = {"prior": component_of(here, "prior", prior, Prior)}
     if sampler is not None:
         made = component_of(here, "sampler", sampler, Sampler)
         table["samplers"] = {called(sampler): made}
     if wanted is not None:
         table["metrics"] = [component_of(here, "metric", each, Metric) for each in wanted]
+    if wanted is None or attributes is not None:
+        chosen = usual(tuple(dataset().data_shape)) if attributes is None else attributes
+        table["attributes"] = attributes_of(here, chosen, some_of(dataset())) if chosen else {}
+        if chosen:
+            invariance = {"use": "invariance", "attributes": list(table["attributes"])}
+            table["metrics"] = [*table["metrics"], invariance]
     suite = parse(table, catalogue)
     place = here.path(suite) if out is None else Path(out)
     return _finished(suite, catalogue, _run.Options(out=place), progress)

@@ -11,6 +11,8 @@ from .._suite.identity import digest
 from .._suite.suite import Suite
 
 METRIC = "metric"
+ADDED = {METRIC, "attribute"}
+"""What a run can be given later: it needs no draw."""
 
 
 class Here:
@@ -35,7 +37,7 @@ class Here:
             name = f"{label}-{count}"
         self._taken.add((kind, name))
         self.catalogue.add(kind, name, lambda: made, version)
-        if kind != METRIC:  # as in the default directory of a suite: metrics can be added
+        if kind not in ADDED:  # as in the default directory of a suite: metrics can be added
             self._versions.append(f"{kind} {name} {version}")
         return f"here/{name}"
 

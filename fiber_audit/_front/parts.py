@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._draw.inputs import loaded
@@ -29,8 +29,8 @@ def queries_of(here: Here, given: object, labels: object, n: int | None) -> dict
     """The table of a suite; a dataset by name is made here only where it gets other labels."""
     if not isinstance(given, str | Mapping):
         return _rows(here, dataset_of(given, labels, n))
-    table = _table("queries", given) | ({} if n is None else {"n": n})
-    return table if labels is None else _rows(here, Excerpt(_made(here, table), labels))
+    table = table_of("queries", given) | ({} if n is None else {"n": n})
+    return table if labels is None else _rows(here, Excerpt(made_of(here, table), labels))
 
 
 def _rows(here: Here, dataset: GivenRows | Excerpt) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def _rows(here: Here, dataset: GivenRows | Excerpt) -> dict[str, Any]:
     return {"use": here.offer("dataset", label, dataset)}
 
 
-def _made(here: Here, queries: Mapping[str, Any]) -> Dataset:
+def made_of(here: Here, queries: Mapping[str, Any]) -> Dataset:
     """The dataset that a table names.
 
     Raises:
@@ -61,11 +61,14 @@ def _made(here: Here, queries: Mapping[str, Any]) -> Dataset:
 
 
 def extractors_of(
-    here: Here, given: object, queries: Mapping[str, Any]
+    here: Here, given: object, dataset: Callable[[], Dataset]
 ) -> dict[str, dict[str, Any]]:
-    """By the user's keys; a single one by its own name, or else as "network"."""
+    """By the user's keys; a single one by its own name, or else as "network".
+
+    dataset: of the queries, made only where a network has to be tried on some.
+    """
     if isinstance(given, str | Mapping) and (isinstance(given, str) or "use" in given):
-        table = _table("extractor", given)
+        table = table_of("extractor", given)
         return {called(table): table}
     several = given if isinstance(given, Mapping) else {"network": given}
     x: Tensor | None = None
@@ -74,16 +77,16 @@ def extractors_of(
         if str(key) in found:
             raise UsageError(f"extractor: two are called {str(key)!r}; give each its own name.")
         if isinstance(each, str | Mapping):
-            found[str(key)] = _table(f"extractors.{key}", each)
+            found[str(key)] = table_of(f"extractors.{key}", each)
             continue
-        x = _some(_made(here, queries)) if x is None else x
+        x = some_of(dataset()) if x is None else x
         made = extractor_of(each, x)
         label = f"{key}-{fingerprint(made, x)[:12]}"
         found[str(key)] = {"use": here.offer("extractor", label, made)}
     return found
 
 
-def _some(dataset: Dataset) -> Tensor:
+def some_of(dataset: Dataset) -> Tensor:
     """A few queries to try networks on, checked."""
     rows = list(range(min(PROBED, len(dataset))))
     if not rows:
@@ -102,7 +105,7 @@ def component_of(here: Here, kind: str, given: object, contract: type[Any]) -> d
         UsageError: it does not keep the contract of its kind, or its table names none.
     """
     if isinstance(given, str | Mapping):
-        return _table(kind, given)
+        return table_of(kind, given)
     if not isinstance(given, contract):
         raise UsageError(
             f"{kind}: a {type(given).__name__} is none; give a fiber_audit.contracts."
@@ -112,7 +115,12 @@ def component_of(here: Here, kind: str, given: object, contract: type[Any]) -> d
     return {"use": here.offer(kind, called(given), made, content(given))}
 
 
-def _table(where: str, given: Named) -> dict[str, Any]:
+def table_of(where: str, given: Named) -> dict[str, Any]:
+    """The table of a component by name or by a table.
+
+    Raises:
+        UsageError: it names none.
+    """
     table = {"use": given} if isinstance(given, str) else dict(given)
     if not isinstance(table.get("use"), str):
         raise UsageError(f'{where}: the table {table!r} names no component; add use = "...".')
@@ -138,4 +146,4 @@ def several_of(metrics: object) -> Sequence[Any]:
 def taken_by(metrics: Sequence[Any]) -> list[str]:
     """The names in the records that an object handed over must not get."""
     named = [m for m in metrics if isinstance(m, str) or (isinstance(m, Mapping) and "use" in m)]
-    return [LOST, *(called(_table("metric", each)) for each in named)]
+    return [LOST, *(called(table_of("metric", each)) for each in named)]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .._judge.interval import exit_code
+from .._score.exhibits import load as load_tables
 from .._score.gallery import FOLDER, Gallery, load_all
 from ..errors import UsageError, suggestion
 from ..records import headlines
@@ -70,6 +71,12 @@ class Result:
         found = headlines(self.records)
         return found[list(SHOWN)].reset_index(drop=True)
 
+    @cached_property
+    def sentences(self) -> dict[str, str]:
+        """Audit -> in plain words, what its network ignores and what it pins."""
+        tables = (table for offered in load_tables(self.path).values() for table in offered)
+        return {audit: told for table in tables for audit, told in table.sentences.items()}
+
     def show(self, audit: str | None = None, queries: int = 6) -> Figure:
         """Queries, left, and their draws from the smallest fiber loss to the largest, as a figure.
 
@@ -95,7 +102,9 @@ class Result:
     def _repr_html_(self) -> str:
         shown = self.table().astype(object)
         shown = shown.where(shown.notna(), "")
-        told = "".join(f"<li>{escape(f'{v.status}: {v.message}')}</li>" for v in self.verdicts)
+        said = [f"{audit}: {sentence}" for audit, sentence in self.sentences.items()]
+        said += [f"{v.status}: {v.message}" for v in self.verdicts]
+        told = "".join(f"<li>{escape(each)}</li>" for each in said)
         word = "passed" if self.passed else "not passed"
         return (
             f"<p><b>fiber-audit: {word}</b> <code>{escape(str(self.report))}</code></p>"

@@ -103,6 +103,9 @@ def guarded(arguments: list[str]) -> int:
 def _unforeseen(error: BaseException) -> int:
     if type(error).__name__ == "Abort":  # what other versions of typer make of Ctrl-C
         return _interrupted()
+    if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
+        say("stdout cannot be written (broken pipe).")  # the reader went away, say `head`
+        return Exit.INTERNAL
     if hasattr(error, "format_message"):
         say(f"{error.format_message()} Try 'fiber-audit --help'.")  # typer: a wrong option
         return Exit.USAGE

@@ -23,6 +23,10 @@ ROWS = torch.randn(6, 4, generator=torch.Generator().manual_seed(3))
 FAST = {"use": "moment-matched", "steps": 5, "polish": 2}
 
 
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
 class First(nn.Module):
     """The first two of four columns, through a layer that could be trained."""
 
@@ -484,10 +488,10 @@ def test_what_cannot_be_audited_is_told_in_one_sentence(go, tmp_path, queries, o
 
 
 def test_a_dataset_is_made_once_to_try_any_number_of_networks(go, monkeypatch):
-    from fiber_audit._front import parts
+    from fiber_audit._front import door
 
-    made, make = [], parts._made
-    monkeypatch.setattr(parts, "_made", lambda *given: made.append(1) or make(*given))
+    made, make = [], door.made_of
+    monkeypatch.setattr(door, "made_of", lambda *given: made.append(1) or make(*given))
     go({"a": lambda x: x[:, :2], "b": lambda x: x[:, 1:3], "c": "toy-first-two"}, "toy-points")
 
     assert made == [1]
@@ -506,3 +510,43 @@ def test_the_prior_that_was_given_is_not_changed(go):
 def test_a_function_that_ends_the_program_is_one_sentence(go):
     with pytest.raises(UsageError, match="SystemExit"):
         go(lambda x: sys.exit(0))
+
+
+def test_columns_of_a_table_are_attributes_and_the_result_says_which_are_ignored(go):
+    result = go(First().eval(), queries=torch.randn(40, 4, generator=seeded(1)), draws=3)
+
+    (told,) = result.sentences.values()
+    assert "pins column 0 (0 % [0, 0]) and column 1 (0 % [0, 0])" in told
+    assert told in result._repr_html_().replace("&#x27;", "'")
+    index = result.records.query("metric == 'invariance' and query.isna()").set_index("statistic")
+    assert min(index.loc["column 2", "value"], index.loc["column 3", "value"]) > 0.7
+
+
+def test_functions_are_attributes_of_numbers_or_of_classes(go):
+    side = {"side": lambda x: (x[:, 0] > 0).long(), "third": lambda x: x[:, 2]}
+    result = go(First().eval(), draws=3, attributes=side)
+
+    names = set(result.records.query("metric == 'invariance'")["statistic"])
+    assert {"side", "third", "side p"} <= names
+
+
+def test_metrics_of_the_user_s_own_bring_no_attributes(go):
+    assert go(First().eval(), metrics=["fiber_loss_relative"]).sentences == {}
+
+
+@pytest.mark.parametrize(
+    ("attribute", "told"),
+    [
+        (3, "a int is none"),
+        (lambda x: x.mean(), "attributes.mine: shape: read\\(\\) gives"),
+        (lambda x: x / 0 - x / 0, "not finite"),
+        (lambda x: x.nothing, "cannot read queries of shape"),
+        (lambda x: x[:, 0] - x[:, 0].mean(), "attributes.mine: alone"),
+        ("colum", "Did you mean 'column'"),
+    ],
+)
+def test_what_is_no_attribute_is_told_before_anything_is_drawn(go, tmp_path, attribute, told):
+    with pytest.raises(UsageError, match=told):
+        go(First().eval(), attributes={"mine": attribute})
+
+    assert not (tmp_path / "run").exists()
