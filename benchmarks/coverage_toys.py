@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fiber_audit.contracts import Dataset, Prior
+from fiber_audit.contracts import Attribute, Dataset, Prior
 from fiber_audit.measuring import Observations
 from fiber_audit.measuring.scene import Scene
 from fiber_audit.testing import GaussianPrior, LinearExtractor
@@ -31,6 +31,16 @@ class Rows(Dataset):
     def reference(self, n: int, generator: torch.Generator) -> Tensor:
         """Standard normal rows."""
         return torch.randn(n, D, generator=generator)
+
+
+class Sign(Attribute):
+    """Whether a column is above 0."""
+
+    kind = "class"
+
+    def read(self, x: Tensor) -> Tensor:
+        """Rows (n, D) -> (n,)."""
+        return (x[:, 1] > 0).long()
 
 
 class Coarse(Prior):

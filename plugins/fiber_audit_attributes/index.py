@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fiber_audit.contracts import Attribute, Statistic
-from fiber_audit.measuring import Observations, measured_ratio, moved_by, told, undefined
+from fiber_audit.measuring import Observations, estimate, measured_ratio, moved_by, told, undefined
 
 from .variation import Array, from_query, of_pairs, permuted, ranked
 
@@ -83,7 +83,8 @@ def _measured(
 ) -> Iterator[Statistic]:
     name, kind, scale = read.name, read.attribute.kind, float(np.nanmean(whole))
     n = int((~np.isnan(within)).sum())
-    yield measured_ratio(name, within, whole, seed=seen.seed)
+    found = measured_ratio(name, within, whole, seed=seen.seed)
+    yield _never(found, within, scale) if kind == "class" and found.value == 0 else found
     yield measured_ratio(
         f"{name} from query",
         from_query(read.draws, read.queries, kind),
@@ -98,6 +99,16 @@ def _measured(
     for query, value in zip(seen.ids, within / scale, strict=True):
         if not np.isnan(value):
             yield Statistic(float(value), name, seen.per_query, query)
+
+
+def _never(found: Statistic, within: Array, scale: float) -> Statistic:
+    """Where no draws of a query differ: Wilson's interval of a share of which nothing was seen.
+
+    Leaving queries out moves nothing then, which would be an interval of no width.
+    """
+    share = estimate(within, scale="share")
+    high = None if share.ci_high is None else share.ci_high / scale
+    return replace(found, ci_low=0.0 if high is not None else None, ci_high=high)
 
 
 def _variance(values: Array) -> float:

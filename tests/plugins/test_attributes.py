@@ -132,6 +132,14 @@ def test_of_classes_it_is_the_chance_that_two_draws_differ_over_that_of_two_ungu
     assert r or index.value == pytest.approx(1, abs=0.05)
 
 
+def test_a_class_that_never_changes_along_fibers_is_not_known_to_be_pinned_without_doubt():
+    few, many = (found(Third(), share(1.0, q=q))["a"] for q in (8, 200))
+
+    assert few.value == many.value == 0
+    assert 0.3 < few.ci_high < 0.9
+    assert 0 < many.ci_high < 0.04
+
+
 def test_distances_to_the_query_agree_with_those_between_draws_where_draws_are_exact():
     statistics = found(Column(0), share(0.6, q=1500))
 
