@@ -1,7 +1,8 @@
 """W2 to the truth against cost, for every sampler, where the truth is known in closed form.
 
 Command   OMP_NUM_THREADS=1 python benchmarks/gaussian.py [--seeds 0 1]      (20 minutes per seed)
-Writes    benchmarks/results/gaussian.csv
+          [--samplers moment-matched] [--options defaults steps=10] for some rows only
+Writes    benchmarks/results/gaussian.csv (what is measured replaces its rows)
 Expect    moment-matched at the floor (what as many exact draws have) for a fraction of NDTM's cost
 
 Random Gaussian priors with linear phi, (d, d_h) as in CASES, diffusion and flow, one query. w2 is
@@ -13,9 +14,10 @@ counts a forward of the prior 1 and a backward 2. seconds are CPU seconds per dr
 from __future__ import annotations
 
 import argparse
+import csv
 import statistics
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +31,10 @@ from fiber_audit.sampling import Noise, derive_seed, rms
 from fiber_audit.testing import gaussian_problem, wasserstein_to_gaussian
 
 OUT = Path(__file__).parent / "results" / "gaussian.csv"
-CASES = [(8, 3), (8, 1), (8, 7), (32, 12)]
+CASES = [(8, 3), (8, 1), (8, 7), (32, 12), (16, 15)]
 DRAWS, SETS = 1500, 2
+KEY = ("schedule", "d", "d_h", "seed", "sampler", "options")
+"""What tells a row from the others."""
 SWEEPS: dict[str, list[dict[str, Any]]] = {
     "unconditional": [{}],
     "moment-matched": [
@@ -38,6 +42,7 @@ SWEEPS: dict[str, list[dict[str, Any]]] = {
         *({"steps": steps} for steps in (6, 10, 40)),
         *({"steps": steps, "order": 1} for steps in (20, 80)),
         {"steps": 80, "order": 1, "eta": 1.0},
+        {"directions": 8},
     ],
     "ndtm": [{"guidance": g, "eta": eta} for g in (1.0, 2.0, 5.0, 10.0) for eta in (0.0, 1.0)],
     "dps": [{"strength": s} for s in (0.03, 0.1, 0.3)],
@@ -66,12 +71,12 @@ def measure(problem: Problem, factory: Any, options: Mapping[str, Any]) -> dict[
     """One sampler on one problem."""
     truth = problem.prior.conditional(problem.extractor.matrix, problem.targets[0])
     w2, losses, finite = [], [], []
+    sampler = factory(**options)
+    sampler.prepare(problem.extractor, problem.prior)
     started = time.process_time()
     with Meter(problem.prior, problem.extractor) as cost:
         sets = [
-            factory(**options).sample(
-                problem, Noise([derive_seed("gaussian", k, i) for i in range(DRAWS)])
-            )
+            sampler.sample(problem, Noise([derive_seed("gaussian", k, i) for i in range(DRAWS)]))
             for k in range(SETS)
         ]
     seconds = time.process_time() - started
@@ -93,8 +98,10 @@ def measure(problem: Problem, factory: Any, options: Mapping[str, Any]) -> dict[
     }
 
 
-def rows(seeds: list[int]) -> Iterator[dict[str, Any]]:
-    """One row per schedule, case, seed, sampler and options."""
+def rows(
+    seeds: list[int], samplers: Sequence[str], asked: Sequence[str] | None
+) -> Iterator[dict[str, Any]]:
+    """One row per schedule, case, seed, sampler and options; asked, of these options only."""
     catalogue = Catalogue.load()
     for schedule in ("vp", "flow"):
         for d, d_h in CASES:
@@ -109,23 +116,38 @@ def rows(seeds: list[int]) -> Iterator[dict[str, Any]]:
                     "sets": SETS,
                 }
                 where["floor"] = floor(problem)
-                for sampler, sweep in SWEEPS.items():
+                for sampler in samplers:
                     factory = catalogue.find("sampler", sampler).factory
-                    for options in sweep:
+                    for options in SWEEPS[sampler]:
                         text = " ".join(f"{key}={value}" for key, value in options.items())
-                        found = measure(problem, factory, options)
-                        yield {**where, "sampler": sampler, "options": text or "defaults", **found}
+                        text = text or "defaults"
+                        if asked is None or text in asked:
+                            found = measure(problem, factory, options)
+                            yield {**where, "sampler": sampler, "options": text, **found}
+
+
+def merged(table: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows of the file, those that were measured now in their place, new ones at the end."""
+    fresh = {tuple(str(row[key]) for key in KEY): row for row in table}
+    old: list[dict[str, Any]] = []
+    if OUT.exists():
+        with OUT.open(newline="") as file:
+            old = list(csv.DictReader(file))
+    kept = [fresh.pop(tuple(row[key] for key in KEY), row) for row in old]
+    return [*kept, *fresh.values()]
 
 
 def main() -> None:
     """Measure, print as it goes, write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    seeds = parser.parse_args().seeds
+    parser.add_argument("--samplers", nargs="+", default=list(SWEEPS), choices=list(SWEEPS))
+    parser.add_argument("--options", nargs="+", help="all of the sweep by default")
+    asked = parser.parse_args()
     torch.set_num_threads(1)
     first = head()
     table = []
-    for row in rows(seeds):
+    for row in rows(asked.seeds, asked.samplers, asked.options):
         table.append({**first, **row})
         print(
             f"{row['schedule']:4s} ({row['d']}, {row['d_h']}) {row['sampler']:14s} "
@@ -133,7 +155,7 @@ def main() -> None:
             f"fiber {row['fiber_rms']:.5f} cost {row['cost']:.0f}",
             flush=True,
         )
-    write(OUT, table, digits=6)
+    write(OUT, merged(table), digits=6)
 
 
 if __name__ == "__main__":

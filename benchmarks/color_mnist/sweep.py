@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,10 @@ STATISTICS = {
 COUNTS = ("prior_forward", "prior_backward", "extractor_forward", "extractor_backward")
 
 
-def only(suite: Suite, prior: str) -> Suite:
-    """The suite with one of its priors."""
-    return suite.model_copy(update={"priors": {prior: suite.priors[prior]}})
+def only(suite: Suite, prior: str, samplers: Sequence[str]) -> Suite:
+    """The suite with one of its priors and these of its samplers."""
+    kept = {name: suite.samplers[name] for name in samplers}
+    return suite.model_copy(update={"priors": {prior: suite.priors[prior]}, "samplers": kept})
 
 
 def table(suite: Suite, records: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -75,36 +76,47 @@ def table(suite: Suite, records: pd.DataFrame) -> Iterator[dict[str, Any]]:
         }
 
 
+def named(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What tells a row from the others."""
+    return row["prior"], row["sampler"], row["options"]
+
+
 def written(out: Path, rows: list[dict[str, Any]]) -> None:
-    """Replace the rows of the same priors in the table."""
-    fresh = {row["prior"] for row in rows}
-    kept: list[dict[str, Any]] = []
+    """Replace the rows of the same priors, samplers and options in the table, each in its place."""
+    fresh = {named(row): row for row in rows}
+    old: list[dict[str, Any]] = []
     if out.exists():
         with out.open(newline="") as file:
-            kept = [row for row in csv.DictReader(file) if row["prior"] not in fresh]
+            old = list(csv.DictReader(file))
+    kept = [fresh.pop(named(row), row) for row in old]
     out.parent.mkdir(exist_ok=True)
     with out.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        for row in sorted([*kept, *rows], key=lambda row: row["prior"] != "latent"):
+        for row in sorted([*kept, *fresh.values()], key=lambda row: row["prior"] != "latent"):
             writer.writerow({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()})
 
 
 def sweep(name: str, description: str) -> pd.DataFrame:
-    """Run `<name>.toml` as the command line says; writes and returns `results/<name>.csv`."""
+    """Run `<name>.toml` as the command line says; write and return the table.
+
+    It is `results/<name>.csv` if no other is asked for.
+    """
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--priors", nargs="+", help="all of the suite by default")
+    parser.add_argument("--samplers", nargs="+", help="all of the suite by default")
     parser.add_argument("--queries", type=int)
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where draws are kept")
+    parser.add_argument("--out", type=Path, default=RESULTS / f"{name}.csv", help="the table")
     parser.add_argument("--set", nargs="*", default=[], help="of the suite: path=value")
     options = parser.parse_args()
     torch.set_num_threads(1)
     settings = [*([f"queries.n={options.queries}"] if options.queries else []), *options.set]
     suite = fiber_audit.load_suite(HERE / f"{name}.toml", settings=settings)
     for prior in options.priors or suite.priors:
-        asked = only(suite, prior)
+        asked = only(suite, prior, options.samplers or list(suite.samplers))
         digest = sha256(asked.to_toml().encode()).hexdigest()
         where = options.runs / f"{name}-{prior}-{digest[:8]}"
         done = fiber_audit.run(asked, out=where, progress=True)
-        written(RESULTS / f"{name}.csv", list(table(asked, done.records)))
-    return pd.read_csv(RESULTS / f"{name}.csv")
+        written(options.out, list(table(asked, done.records)))
+    return pd.read_csv(options.out)

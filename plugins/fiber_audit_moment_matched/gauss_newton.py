@@ -112,7 +112,8 @@ class Trust:
     damping: lambda. error: the share of the residual that the last linear model got wrong; to solve
     a linear model better than that is wasted (Eisenstat and Walker, 1996). tried, refused: counts
     of linearisations, and of those that lowered no loss. stretch: sum over the steps of the squared
-    length of the first correction, in standard deviations.
+    length of the first correction, in standard deviations. begun: the fiber loss of the prior's
+    mean before the first correction of all; 0 where there was none.
     """
 
     damping: Tensor
@@ -120,12 +121,13 @@ class Trust:
     tried: Tensor
     refused: Tensor
     stretch: Tensor
+    begun: Tensor
 
     @classmethod
     def fresh(cls, like: Tensor, damping: float) -> Trust:
         """Before the first step; like is any tensor of n rows."""
         none = torch.zeros(len(like), device=like.device)
-        return cls(none + damping, none + 0.1, none, none, none)
+        return cls(none + damping, none + 0.1, none, none, none, none)
 
     def after(self, rows: Tensor, found: Point, taken: Tensor) -> Trust:
         """With one more linearisation of these rows (n,), of which those taken moved."""
@@ -137,9 +139,13 @@ class Trust:
             refused=self.refused + (rows & ~taken),
         )
 
-    def stretched(self, rows: Tensor, length: Tensor) -> Trust:
-        """With the length of one more first correction of these rows (n,)."""
-        return replace(self, stretch=self.stretch + torch.where(rows, length.square(), 0.0))
+    def stretched(self, rows: Tensor, length: Tensor, loss: Tensor) -> Trust:
+        """With the length of one more first correction of these rows (n,), and the loss before."""
+        return replace(
+            self,
+            stretch=self.stretch + torch.where(rows, length.square(), 0.0),
+            begun=torch.where(self.begun > 0, self.begun, loss),
+        )
 
     def report(self, steps: int, freedom: int) -> dict[str, Tensor]:
         """Diagnostics of draws after some guided steps; freedom is what a unit stretch moves.
@@ -151,6 +157,7 @@ class Trust:
             "refused": self.refused / self.tried.clamp(min=1),
             "damping": self.damping,
             "stretch": (self.stretch / (max(steps, 1) * freedom)).sqrt(),
+            "begun": self.begun,
         }
 
 
@@ -182,7 +189,7 @@ def corrected(
         pull = space.pull(space.solve(new.damping))
         secant = Direction(pull, new.x - x, new.value - here.value).where(taken)
         trust = trust.after(busy, new, taken)
-        trust = trust.stretched(busy, length) if k == 0 else trust
+        trust = trust.stretched(busy, length, loss) if k == 0 else trust
         x, loss = new.x, new.loss
         enough = (length <= effort.tolerance) | (solved & (new.error < effort.tolerance))
         busy = busy & taken & ~enough

@@ -2,13 +2,15 @@
 
 At every noise level the prior's mean E[x_0 | x_t] is replaced by the mean of x_0 given x_t *and*
 the target features, under the Gaussian N(E[x_0 | x_t], V) with Tweedie's second moment V;
-`gauss_newton.py` finds it. Sources, for linear measurements: Rozet et al., NeurIPS 2024; Boys et
-al., 2023; Song et al. (Pi-GDM), ICLR 2023. Steps of second order: Lu et al. (DPM-Solver++), 2022.
+`gauss_newton.py` finds it, from the level on at which `trust.py` finds that V is a covariance.
+Sources, for linear measurements: Rozet et al., NeurIPS 2024; Boys et al., 2023; Song et al.
+(Pi-GDM), ICLR 2023.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -17,9 +19,12 @@ from torch import Tensor
 from fiber_audit.contracts import (
     Count,
     Draws,
+    Extractor,
     Fraction,
+    Learned,
     NonNegativeInt,
     Positive,
+    Prior,
     Problem,
     Sampler,
 )
@@ -35,11 +40,14 @@ from fiber_audit.sampling import (
 )
 
 from .gauss_newton import Effort, Posterior, Trust, corrected
+from .restart import noised_again, patched, stuck
+from .second_order import Course, natural
+from .trust import LEVELS, time_of, trusted_below
 
-NOISIEST = 50.0
-"""sigma / alpha up to which V is computed; beyond, it is the network's error, amplified."""
 LAST = 0.1
 """The tolerance of the last step, relative: nothing after it makes up for what it leaves."""
+ALL, SOME = 16, 8
+"""Directions: as many as features where these are no more than ALL, otherwise SOME."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,54 +59,95 @@ class MomentMatched(Sampler):
     power: Positive = 2.0
     order: Literal[1, 2] = 2
     eta: Fraction = 0.0
-    directions: Count = 8
+    directions: Count | None = None
     linearisations: Count = 2
     polish: NonNegativeInt = 8
+    restarts: NonNegativeInt = 1
     tolerance: Positive = 0.03
     damping: Positive = 0.01
     guided_below: Positive | None = None
+    _known: dict[object, tuple[float, Prior]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def prepare(self, extractor: Extractor, prior: Prior) -> Learned:
+        """Measure from which noise level on the prior's Jacobian is a covariance.
+
+        `Learned()` where there is nothing to measure: it is known, told, or every row has a prior
+        of its own.
+        """
+        started, known = time.perf_counter(), len(self._known)
+        self._reach(prior)
+        measured = len(self._known) > known
+        return Learned(seconds=time.perf_counter() - started) if measured else Learned()
 
     @torch.no_grad()
     def sample(self, problem: Problem, noise: Noise) -> Draws:
         """One draw per row; see `fiber_audit.contracts.Sampler`.
 
-        path: a column per guided step. Diagnostics: those of `Trust.report`.
+        path: a column per guided step. Diagnostics: those of `Trust.report`, and restarted (times).
         """
         prior, schedule = problem.prior, problem.prior.schedule
-        times = schedule.times(self.steps, self.power)
-        guard, guided = noisiest_time(schedule), [self._guides(schedule, t) for t in times[:-1]]
-        x, trail = start(prior, noise, times[0]), Trail(problem)
-        trust, before = Trust.fresh(x, self.damping), None
-        for (t, s, z), guide in zip(steps(prior, noise, times, self.eta), guided, strict=True):
+        times, reach = schedule.times(self.steps, self.power), self._reach(prior)
+        draws = self._drawn(problem, noise, start(prior, noise, times[0]), times, reach)
+        for _ in range(self.restarts):
+            rows = stuck(draws)
+            if not len(rows):
+                break
+            part, noises = problem.select(rows), noise.select(rows)
+            x, late = noised_again(schedule, draws.states[rows], noises, times)
+            draws = patched(draws, rows, self._drawn(part, noises, x, late, reach))
+        return draws
+
+    def _drawn(
+        self, problem: Problem, noise: Noise, x: Tensor, times: Tensor, reach: float
+    ) -> Draws:
+        """From states x at times[0] to draws."""
+        prior, schedule = problem.prior, problem.prior.schedule
+        trail, trust, course = Trail(problem), Trust.fresh(x, self.damping), Course()
+        guard, guided = noisiest_time(schedule), 0
+        for t, s, z in steps(prior, noise, times, self.eta):
             known = torch.minimum(t, guard)
-            if guide:
+            if schedule.sigma(t) / reach <= schedule.alpha(t):  # reach may be 0 or infinity
                 # where V does not exist yet, noise is noise: look at it as at the guard's time
+                effort = self._effort(problem.targets.shape[1], last=bool(s == 0))
                 posterior = Posterior(prior, x, known)
-                point, loss, trust = corrected(
-                    problem, posterior, trust, self._effort(last=bool(s == 0))
-                )
+                point, loss, trust = corrected(problem, posterior, trust, effort)
                 x0 = posterior.mean + self.strength * (point - posterior.mean)
                 eps = noise_of(schedule, x, x0, t)
+                course = course if guided else Course()  # the prior's own led elsewhere
+                guided += 1
             else:
                 (x0, eps), loss = denoised(prior, x, t), None
-            middle, now = x0, log_snr(schedule, known)
-            if self.order > 1 and before is not None and s > 0:
-                middle = extrapolated(x0, *before, now, log_snr(schedule, s))
+            middle, now = x0, natural(schedule, known)
+            course.add(now, x0)
+            if self.order > 1 and len(course.points) > 1 and s > 0:
+                middle = course.ahead(natural(schedule, s) - now)
                 eps = noise_of(schedule, x, middle, t)
-            before = x0, now
             x = trail.add(step(schedule, middle, eps, t, s, self.eta, z), loss)
         freedom = min(problem.targets.shape[1], x[0].numel())
-        return trail.finish(x, **trust.report(sum(guided), freedom))
+        return trail.finish(
+            x, restarted=torch.zeros_like(trust.damping), **trust.report(guided, freedom)
+        )
 
-    def _guides(self, schedule: Schedule, t: Tensor) -> bool:
-        if self.strength == 0 or self.guided_below is None:
-            return self.strength > 0
-        return bool(schedule.sigma(t) < self.guided_below * schedule.alpha(t))
+    def _reach(self, prior: Prior) -> float:
+        """The sigma / alpha up to which there is guidance, measured once for each prior."""
+        if self.strength == 0:
+            return 0.0
+        if self.guided_below is not None:
+            return self.guided_below
+        if prior.select(torch.zeros(1, dtype=torch.int64)) is not prior:
+            return torch.inf  # every row has a prior of its own, and none has draws
+        key = prior.weights_sha256 or id(prior)
+        if key not in self._known:
+            self._known[key] = trusted_below(prior), prior  # held, so that no id is used again
+        return self._known[key][0]
 
-    def _effort(self, *, last: bool) -> Effort:
+    def _effort(self, features: int, *, last: bool) -> Effort:
+        directions = self.directions or (features if features <= ALL else SOME)
         return Effort(
             linearisations=self.linearisations + (self.polish if last else 0),
-            directions=self.directions,
+            directions=min(directions, features),
             tolerance=self.tolerance * (LAST if last else 1.0),
         )
 
@@ -110,26 +159,4 @@ def noisiest_time(schedule: Schedule) -> Tensor:
     >>> round(noisiest_time(FlowSchedule()).item(), 3)
     0.98
     """
-    times = torch.linspace(0, 1, 1001, dtype=torch.float64)[1:]
-    return times[schedule.sigma(times) <= NOISIEST * schedule.alpha(times)][-1]
-
-
-def log_snr(schedule: Schedule, t: Tensor) -> Tensor:
-    """log(alpha / sigma), the natural time of a diffusion; finite at alpha = 0."""
-    return (schedule.alpha(t).clamp(min=1e-6) / schedule.sigma(t)).log()
-
-
-def extrapolated(x0: Tensor, before: Tensor, r: Tensor, t: Tensor, s: Tensor) -> Tensor:
-    """E[x_0 | x_t], extrapolated linearly in log(alpha / sigma) to the middle of the step to s.
-
-    before is E[x_0 | x_r] of the step before; r, t, s are log(alpha / sigma) of its, this and the
-    next time, increasing. A first-order step with it has second order. Source: Lu et al.,
-    DPM-Solver++ (2M), 2022, algorithm 2.
-
-    >>> r, t, s = torch.tensor([0.0, 1.0, 3.0])
-    >>> extrapolated(torch.tensor([1.0]), torch.tensor([0.0]), r, t, s)
-    tensor([2.])
-    """
-    if t <= r:
-        return x0
-    return x0 + (0.5 * (s - t) / (t - r)).to(x0) * (x0 - before)
+    return time_of(schedule, LEVELS[0])

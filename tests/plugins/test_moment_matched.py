@@ -11,14 +11,10 @@ from fiber_audit_moment_matched.gauss_newton import (
     Trust,
     corrected,
 )
-from fiber_audit_moment_matched.moment_matched import (
-    NOISIEST,
-    MomentMatched,
-    extrapolated,
-    log_snr,
-    noisiest_time,
-)
+from fiber_audit_moment_matched.moment_matched import MomentMatched, noisiest_time
+from fiber_audit_moment_matched.second_order import Course, natural
 from fiber_audit_moment_matched.subspace import Direction, Subspace
+from fiber_audit_moment_matched.trust import LEVELS
 from fiber_audit_ndtm.ndtm import NDTM
 
 from fiber_audit._draw.meter import Meter
@@ -93,11 +89,22 @@ def test_half_of_ndtms_distance_at_a_quarter_of_its_cost(d, d_h):
 
 def test_a_single_feature_costs_little_more_than_one_backward_per_step():
     problem = gaussian_problem(4, d_h=1)
+    sampler = MomentMatched(steps=20)
+    sampler.prepare(problem.extractor, problem.prior)
     with Meter(problem.prior, problem.extractor) as cost:
-        MomentMatched(steps=20).sample(problem, noise(4))
+        sampler.sample(problem, noise(4))
 
     assert cost.prior_forward / 4 == 20
     assert cost.prior_backward / 4 <= 30
+
+
+def test_there_are_as_many_directions_as_features_where_these_are_few():
+    problem = gaussian_problem(300, 16, 15)
+    all_of_them, some = (MomentMatched(directions=m).sample(problem, noise(300)) for m in (15, 8))
+    drawn = MomentMatched().sample(problem, noise(300))
+
+    assert torch.equal(drawn.states, all_of_them.states)
+    assert not torch.equal(drawn.states, some.states)
 
 
 def test_features_that_say_the_same_in_2048_dimensions_give_the_same_draws_at_the_same_cost():
@@ -143,8 +150,8 @@ def test_a_clipped_coordinate_does_not_vary():
 def test_the_covariance_is_not_asked_for_where_the_state_is_noise_only(schedule):
     t = noisiest_time(schedule)
 
-    assert schedule.sigma(t) <= NOISIEST * schedule.alpha(t)
-    assert schedule.sigma(t + 0.02) > NOISIEST * schedule.alpha(t + 0.02)
+    assert schedule.sigma(t) <= LEVELS[0] * schedule.alpha(t)
+    assert schedule.sigma(t + 0.02) > LEVELS[0] * schedule.alpha(t + 0.02)
 
 
 def test_a_move_is_v_j_w_and_its_image_that_of_the_jacobian():
@@ -195,13 +202,12 @@ def test_extrapolated_steps_are_of_second_order(schedule):
 
     def end(steps, order):
         times = prior.schedule.times(steps, 2.0)
-        x, before = noise(200).normal((8,)), None
+        x, course = noise(200).normal((8,)), Course()
         for t, s in pairwise(times):
-            x0 = prior.predict(x, t.float().expand(200)).x0
-            middle, now = x0, log_snr(prior.schedule, t)
-            if order == 2 and before is not None and s > 0:
-                middle = extrapolated(x0, *before, now, log_snr(prior.schedule, s))
-            before = (x0, now)
+            middle = prior.predict(x, t.float().expand(200)).x0
+            course.add(natural(prior.schedule, t), middle)
+            if order == 2 and s > 0:
+                middle = course.ahead(natural(prior.schedule, s) - natural(prior.schedule, t))
             x = step(prior.schedule, middle, noise_of(prior.schedule, x, middle, t), t, s)
         return x
 
@@ -209,6 +215,45 @@ def test_extrapolated_steps_are_of_second_order(schedule):
     first, second = ((end(50, order) - truth).norm() for order in (1, 2))
 
     assert second < 0.5 * first
+
+
+def width(schedule, variance, points, time):
+    """The standard deviation of draws of N(0, variance) after 20 steps, relative; no noise in it.
+
+    The steps are linear in the state, so one state at one standard deviation says it.
+    """
+    times, course = schedule.times(20, 2.0), Course()
+    guard = noisiest_time(schedule)
+    x = schedule.sigma(times[0])[None]
+    for t, s in pairwise(times):
+        known = torch.minimum(t, guard)
+        alpha, sigma = schedule.alpha(known), schedule.sigma(known)
+        middle = variance * alpha / (alpha**2 * variance + sigma**2) * x
+        course.add(time(schedule, known), middle)
+        course.points = course.points[-points:]
+        if s > 0:
+            middle = course.ahead(time(schedule, s) - course.points[-1][0])
+        x = step(schedule, middle, noise_of(schedule, x, middle, t), t, s)
+    return x.item() / variance**0.5
+
+
+@pytest.mark.parametrize(
+    ("schedule", "two_points"), [(linear_betas(), 0.03), (FlowSchedule(), 0.05)]
+)
+def test_three_points_in_asinh_keep_the_width_of_a_gaussian_that_two_in_a_logarithm_lose(
+    schedule, two_points
+):
+    """The slope of DPM-Solver++ (2M) is that of two points in log(alpha / sigma)."""
+
+    def log_snr(schedule, t):
+        return (schedule.alpha(t).clamp(min=1e-6) / schedule.sigma(t)).log()
+
+    variances = (1.0, 0.3, 0.1, 0.03, 0.01)
+    found = max(abs(width(schedule, v, 3, natural) - 1) for v in variances)
+    known = max(abs(width(schedule, v, 2, log_snr) - 1) for v in variances)
+
+    assert found < 0.008
+    assert known > two_points
 
 
 class Network(Extractor):
