@@ -1,19 +1,18 @@
-"""Seconds of training and of a draw, of every sampler of a suite: noted earlier, or timed now.
+"""Seconds of CPU that a training and a draw take, of every sampler of a suite.
 
-Timed are seconds of CPU: on one thread of a quiet machine those of a clock, on a busy one nearer to
-them than the clock is.
+Of the process, on one thread: on a quiet machine those of a clock, on a busy one nearer to them
+than the clock is.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-import pandas as pd
 import torch
 from fiber_audit_conditional.artefact import folder_of
 
@@ -21,77 +20,86 @@ from fiber_audit._suite import options
 from fiber_audit._suite.components import Components
 from fiber_audit._suite.suite import Use
 from fiber_audit.contracts import Fittable, Fitting, Problem
-from fiber_audit.fitting import Record
-from fiber_audit.fitting import read as read_record
+from fiber_audit.fitting import Record, read
 from fiber_audit.sampling import Noise, derive_seed
 
-QUIET = 0.95
-"""Share of a core that a process has on a quiet machine."""
 Pair = tuple[str, str]
 """Names of an extractor and a prior in the suite."""
+ASIDE = {
+    "fiber_weight",
+    "learning_rate",
+    "patience",
+    "held_out",
+    "training_steps",
+    "steps",
+    "power",
+}
+"""Options that a step of training takes no longer for, but for a weight of 0."""
+ONE_ROW = 1e-3
+"""Share of the queries that is held out of a training that is timed: looks at it cost nothing."""
 
 
 @dataclass(frozen=True)
 class Seconds:
-    """steps: of the training, 0 where nothing is trained. how: where the seconds come from."""
+    """steps: of the whole training, 0 where nothing is trained. timed_...: what was measured."""
 
     training: float
     per_draw: float
     steps: int
-    how: str
+    timed_steps: int
+    timed_draws: int
 
 
 @dataclass(frozen=True)
 class Timing:
-    """draws: of one sampler in a round. steps: of training."""
+    """draws: of a trained sampler in a round. guided: of one that guides. steps: of training."""
 
     draws: int = 64
+    guided: int = 16
     rounds: int = 2
-    steps: int = 300
-
-
-def noted(
-    components: Components, pair: Pair, rivals: Sequence[str], records: pd.DataFrame
-) -> dict[str, Seconds]:
-    """What training.json and the run say; both may be of a busy machine."""
-    found = {}
-    for key in asked(components, rivals):
-        rows = records[(records["audit"] == "/".join((*pair, key))) & records["seconds"].notna()]
-        if len(rows):
-            record = fit_of(components, pair, key)
-            training = components.learned(*pair, key).seconds if record else 0.0
-            per_draw, steps = float(rows["seconds"].iloc[0]), record.step if record else 0
-            found[key] = Seconds(training, per_draw, steps, "when fitted and run")
-    return found
+    steps: int = 100
 
 
 def timed(
     components: Components, pair: Pair, rivals: Sequence[str], timing: Timing
 ) -> dict[str, Seconds]:
-    """Measured here: draws in turns, then a piece of each training."""
-    draws = per_draw(components, pair, asked(components, rivals), timing)
-    found, known = {}, dict[str, float]()
-    for key, seconds in draws.items():
-        record = fit_of(components, pair, key)
-        how = f"here, CPU: median of {timing.rounds} x {timing.draws} draws"
-        if record is None:
-            found[key] = Seconds(0.0, seconds, 0, how)
-            continue
-        use = components.suite.samplers[trained_of(components, key)]
-        weight = float(record.options.get("fiber_weight", 0.0))
-        aside = {name: v for name, v in record.options.items() if name != "fiber_weight"}
-        alike = f"{aside} {weight > 0}"  # the weight itself costs nothing
-        if alike not in known:
-            known[alike] = per_step(components, pair, use, timing.steps)
-            print(f"{key}: {1000 * known[alike]:.2f} ms a step of training", flush=True)
-        how += f"; {record.step} steps extrapolated from {timing.steps}"
-        found[key] = Seconds(known[alike] * record.step, seconds, record.step, how)
+    """Draws in turns, then a piece of each training."""
+    keys = [k for k in components.suite.samplers if k in rivals or is_trained(components, k)]
+    steps = {key: steps_of(components, pair, key) for key in keys}
+
+    def size(key: str) -> int:
+        """Draws in a round: a sampler that guides takes seconds for one."""
+        alone = trained_of(components, key) == key and is_trained(components, key)
+        return timing.draws if alone else timing.guided
+
+    draws = per_draw(components, pair, {key: size(key) for key in keys}, timing.rounds)
+    known = dict[str, float]()
+    of_fit = dict[str, tuple[float, int]]()
+
+    def whole(key: str) -> tuple[float, int]:
+        """Seconds and steps of a fit, with those of the fit that it began with."""
+        if key not in of_fit:
+            use, count = components.suite.samplers[key], steps[key]
+            aside = {n: v for n, v in use.options.items() if n not in ASIDE | {"path", "start"}}
+            alike = f"{use.use} {aside} {use.options.get('fiber_weight', 1) > 0}"
+            if alike not in known:
+                known[alike] = per_step(components, pair, use, timing.steps)
+                print(f"{key}: {1000 * known[alike]:.1f} ms a step of training", flush=True)
+            seconds, total = known[alike] * count, count
+            if before := started_by(components, key):
+                more, and_steps = whole(before)
+                seconds, total = seconds + more, total + and_steps
+            of_fit[key] = seconds, total
+        return of_fit[key]
+
+    found = {}
+    for key in keys:
+        trains = is_trained(components, key)
+        training, count = whole(trained_of(components, key)) if trains else (0.0, 0)
+        found[key] = Seconds(
+            training, draws[key], count, timing.steps if trains else 0, timing.rounds * size(key)
+        )
     return found
-
-
-def asked(components: Components, rivals: Sequence[str]) -> list[str]:
-    """Trained samplers and their rivals, in the suite's order."""
-    return [k for k in components.suite.samplers if k in rivals or is_trained(components, k)]
 
 
 def is_trained(components: Components, key: str) -> bool:
@@ -105,47 +113,52 @@ def trained_of(components: Components, key: str) -> str:
     return str(components.suite.samplers[key].options.get("trained", key))
 
 
-def fit_of(components: Components, pair: Pair, key: str) -> Record | None:
-    """The record of what a sampler was fitted by; None where nothing is trained."""
+def started_by(components: Components, key: str) -> str | None:
+    """The sampler whose fit the training of one begins with."""
+    samplers = components.suite.samplers
+    start = samplers[key].options.get("start", "")
+    found = (k for k, use in samplers.items() if start and use.options.get("path") == start)
+    return next(found, None)
+
+
+def steps_of(components: Components, pair: Pair, key: str) -> int:
+    """Steps that the fit of a sampler took itself; 0 where nothing is trained."""
     if not is_trained(components, key):
-        return None
-    use = components.suite.samplers[trained_of(components, key)]
+        return 0
     components.learned(*pair, key)  # tells in a sentence what is missing
+    use = components.suite.samplers[trained_of(components, key)]
     folder = Path(use.options["path"]).expanduser()
-    return read_record(folder_of(folder, components.extractor(pair[0]), components.prior(pair[1])))
+    record = read(folder_of(folder, components.extractor(pair[0]), components.prior(pair[1])))
+    assert isinstance(record, Record)
+    return record.step
 
 
 def per_draw(
-    components: Components, pair: Pair, keys: Sequence[str], timing: Timing
+    components: Components, pair: Pair, sizes: Mapping[str, int], rounds: int
 ) -> dict[str, float]:
-    """Median seconds of a draw, the samplers taking turns, all from the same noise."""
-    suite, n = components.suite, timing.draws
+    """Median seconds of a draw, so many at a time; samplers take turns, with the same noise."""
+    suite, n = components.suite, max(sizes.values())
     extractor, prior = components.extractor(pair[0]), components.prior(pair[1])
     queries = components.dataset.load([i % len(components.dataset) for i in range(n)])
     with torch.no_grad():
         aim = prior.decode(prior.encode(queries)) if suite.target == "reconstruction" else queries
         problem = Problem(extractor, prior, queries, extractor.features(aim))
     seeds = [derive_seed(suite.seed, "break even", i) for i in range(n)]
-    taken: dict[str, list[float]] = {key: [] for key in keys}
-    wall, cpu = time.perf_counter(), time.process_time()
-    for turn in range(timing.rounds):
+    taken: dict[str, list[float]] = {key: [] for key in sizes}
+    for turn in range(rounds):
         for key, so_far in taken.items():
             components.learned(*pair, key)
             sampler = components.sampler(key)
-            if turn == 0:  # caches and allocators
-                sampler.sample(problem.select(torch.arange(2)), Noise(seeds[:2]))
+            some = problem.select(torch.arange(sizes[key]))
             started = time.process_time()
-            sampler.sample(problem, Noise(seeds))
-            so_far.append((time.process_time() - started) / n)
+            sampler.sample(some, Noise(seeds[: sizes[key]]))
+            so_far.append((time.process_time() - started) / sizes[key])
             print(f"round {turn}: {key} {1000 * so_far[-1]:.2f} ms a draw", flush=True)
-    share = (time.process_time() - cpu) / (time.perf_counter() - wall)
-    if share < QUIET:
-        print(f"the machine was busy: this process had {share:.0%} of a core; time it again")
     return {key: median(so_far) for key, so_far in taken.items()}
 
 
 def per_step(components: Components, pair: Pair, use: Use, steps: int) -> float:
-    """Seconds of a training step with these options, on the queries.
+    """Seconds of a training step with these options, on the queries, from fresh weights.
 
     They are the difference between fits of `steps` and of twice as many: what comes before the
     training and after it is no part of them.
@@ -158,10 +171,11 @@ def per_step(components: Components, pair: Pair, use: Use, steps: int) -> float:
         components.dataset, suite.device, suite.seed, lambda line: None, extractor, prior
     )
     spent = []
-    for count in (steps, 2 * steps):
+    for count in (1, steps, 2 * steps):  # the first encodes the queries, and warms caches
         with TemporaryDirectory() as folder:
-            chosen = {"path": folder, "training_steps": count, "patience": count}
+            chosen = {"path": folder, "start": "", "training_steps": count, "patience": count,
+                      "held_out": ONE_ROW, "warm_up": 0.0}  # fmt: skip
             started = time.process_time()
             factory.fit(task, **options.validated(factory, {**use.options, **chosen}))
             spent.append(time.process_time() - started)
-    return (spent[1] - spent[0]) / steps
+    return (spent[2] - spent[1]) / steps

@@ -27,6 +27,8 @@ CLASSES = {
     "rombach-cinn": ("#8b4513", "v"),
     "cond-diffusion": ("#7d3c98", "D"),
     "cond-flow": ("#16858a", "D"),
+    "cond-flow-even": ("#0b4f52", "D"),
+    "cond-flow-feedback": ("#000080", "D"),
     "cond-diffusion-estimate": ("#c39bd3", "D"),
     "cond-flow-estimate": ("#8fd3d6", "D"),
     "polished-cond-diffusion": ("#000000", "*"),

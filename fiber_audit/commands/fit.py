@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -35,7 +35,7 @@ def fit(
 
     catalogue = catalogue_of(p, plugin)
     resolved = read(suite, catalogue, settings)
-    found = list(_fittable(resolved, catalogue))
+    found = _in_order(_fittable(resolved, catalogue))
     if not found:
         raise UsageError(f"{suite}: nothing in it has to be fitted; run it as it is.")
     known = {each.key for each in found}
@@ -104,6 +104,21 @@ def _fittable(suite: Suite, catalogue: Catalogue) -> Iterator[_Task]:
             pairs = [(audit.extractor, audit.prior) for audit, keys in planned if key in keys]
             for pair in dict.fromkeys(pairs):
                 yield _Task(key, factory, chosen, Audit(*pair, key))
+
+
+def _in_order(tasks: Iterable[_Task]) -> list[_Task]:
+    """The same, but each behind the one whose `path` it starts from."""
+    given = list(tasks)
+    made = {each.options["path"]: each for each in given if each.options.get("path")}
+
+    def depth(task: _Task) -> int:
+        seen, ahead = list[str](), made.get(task.options.get("start"))
+        while ahead is not None and ahead.key not in seen:
+            seen.append(ahead.key)
+            ahead = made.get(ahead.options.get("start"))
+        return len(seen)
+
+    return sorted(given, key=depth)
 
 
 def _behind(sampler: str, suite: Suite, catalogue: Catalogue) -> set[str]:

@@ -9,5 +9,6 @@ from .digests import digest_of, state_digest
 from .fingerprints import fingerprint
 from .hubs import hub
 from .libraries import library, versions
+from .places import placed
 
-__all__ = ["digest_of", "fingerprint", "hub", "library", "state_digest", "versions"]
+__all__ = ["digest_of", "fingerprint", "hub", "library", "placed", "state_digest", "versions"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +87,7 @@ def read(
             f"fiber-audit fit SUITE"
         ) from error
     fitted.eval().requires_grad_(False)
+    generator.meet(standard.features_of(extractor, prior))
     found = probe(extractor, prior, _beside(fitted.probe_states, prior)).cpu()
     check_probe(found, fitted.probe_features, standard.unit, str(folder))
     fitted.digest = digest_of({"fitted": fitted}, json.dumps(dict(identity), sort_keys=True))
@@ -130,28 +130,17 @@ def begin(path: Path, generator: Generator, standard: Standard, pair: Pair) -> N
     """
     try:
         tensors = load_file(folder_of(path, *pair) / FILE)
-        for name, module in (("generator.", generator), ("standard.", standard)):
-            own = {n.removeprefix(name): t for n, t in tensors.items() if n.startswith(name)}
-            module.load_state_dict(own)
+        own, units = (
+            {n.removeprefix(part): t for n, t in tensors.items() if n.startswith(part)}
+            for part in ("generator.", "standard.")
+        )
+        generator.begin(own)
+        standard.load_state_dict(units)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise WeightsError(
             f"start = {str(path)!r}: its fit cannot be begun with ({str(error).splitlines()[0]}); "
             f"give one of the same network."
         ) from error
-
-
-def placed(path: str) -> Path:
-    """The folder of fits that an option names: a path, or "package:folder".
-
-    >>> placed("fits/flow").parts, placed("fiber_audit:suites").is_dir()
-    (('fits', 'flow'), True)
-    """
-    package, _, inside = path.partition(":")
-    if inside and package.isidentifier():
-        found = find_spec(package)
-        for place in (found and found.submodule_search_locations) or ():
-            return Path(place) / inside
-    return Path(path).expanduser()
 
 
 def folder_of(path: Path, extractor: Extractor, prior: Prior) -> Path:

@@ -11,6 +11,7 @@ the fiber already moves the generator's draws by no more than they are off it.
 
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from fiber_audit import PluginError, UsageError
@@ -87,13 +88,20 @@ class Conditioned(Sampler):
             UsageError: the one is no trained denoiser, or the other learns something of its prior.
             WeightsError: see `Conditional.fitted`.
         """
-        if type(self.sampler).prepare is not Sampler.prepare:
+        trained = self._trained().prepare(extractor, prior)
+        generator, standard = self._denoiser(extractor, prior)
+        mean = torch.zeros_like(standard.feature_mean)[None]
+        try:
+            guide = self.sampler.prepare(
+                extractor, ConditionalPrior(prior, generator, standard, mean)
+            )
+        except PluginError:  # it looks at more rows than this prior has
+            guide = Learned("more")
+        if guide.digest:
             raise UsageError(
                 f"sampler: {type(self.sampler).__name__} learns something of its prior, but "
                 f"`conditioned` has a prior for every row; name another, say moment-matched."
             )
-        trained = self._trained().prepare(extractor, prior)
-        self._denoiser(extractor, prior)
         return trained
 
     def sample(self, problem: Problem, noise: Noise) -> Draws:

@@ -24,7 +24,7 @@ from fiber_audit.fitting import (
     save,
     train,
 )
-from fiber_audit.loading import fingerprint, versions
+from fiber_audit.loading import fingerprint, placed, versions
 from fiber_audit.sampling import derive_seed
 
 from . import artefact
@@ -59,7 +59,7 @@ def fit(task: Fitting, recipe: Recipe) -> None:
     }
     told: dict[str, Any] = names_of(extractor, prior)
     if recipe.start:
-        start = artefact.placed(recipe.start)
+        start = placed(recipe.start)
         data["start"], told[SECONDS_BEFORE] = artefact.content(start, extractor, prior)
     with alone(folder):
         found = begun(folder, recipe.identity, data, task.seed)
@@ -99,13 +99,14 @@ class _Fit:
             torch.random.manual_seed(derive_seed(task.seed, "weights"))
             self.network = recipe.build(shape, features)
         self.network.to(task.device)
+        self.network.meet(self.standard.features_of(self.extractor, self.prior))
         some = self.pairs.at(0, max(1024, recipe.batch))
         generator = self.pairs.generator("prepare", 0, some.states.device)
         self.network.prepare(
             self._jittered(some.states, generator), self.standard.condition(some.features)
         )
         if recipe.start:
-            start = artefact.placed(recipe.start)
+            start = placed(recipe.start)
             artefact.begin(start, self.network, self.standard, (self.extractor, self.prior))
 
     def run(self) -> None:

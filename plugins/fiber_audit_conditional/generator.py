@@ -11,6 +11,7 @@ Notation, in all files of this plugin
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -30,7 +31,7 @@ class Fresh(NamedTuple):
 
 
 class Generator(nn.Module, ABC):
-    """p(z | h). Made by the `build` of its sampler; knows neither extractor nor autoencoder."""
+    """p(z | h). Made by the `build` of its sampler; holds neither extractor nor autoencoder."""
 
     network: nn.Module
     """Called exactly once per evaluation of a row: a hook on it counts evaluations."""
@@ -46,6 +47,17 @@ class Generator(nn.Module, ABC):
     @abstractmethod
     def sample(self, h: Tensor, noise: Noise) -> Tensor:
         """One state per row, (n, *state_shape), from one generator per row of the noise."""
+
+    def meet(self, features_of: Callable[[Tensor], Tensor]) -> None:
+        """Be given the map from z to its own h; by default nothing is done with it."""
+
+    def begin(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over the weights of another fit, by name.
+
+        Raises:
+            RuntimeError: they are of another network.
+        """
+        self.load_state_dict(dict(weights))
 
     def prepare(self, z: Tensor, h: Tensor) -> None:
         """See some training data before the first step; by default nothing is learned from it."""

@@ -9,14 +9,16 @@ on fresh draws.
 """
 # options are read from real annotations, so they are not postponed here
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
+from fiber_audit import UsageError
 from fiber_audit.contracts import Count, Fraction, NonNegative, Positive
+from fiber_audit.loading import placed
 
-from .artefact import placed
 from .generator import Generator
 
 
@@ -53,6 +55,20 @@ class Recipe(ABC):
 
     drawing: ClassVar[frozenset[str]] = frozenset()
     """Options of a subclass that say how it draws, and not which generator is fitted."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that are not finite.
+
+        Raises:
+            UsageError: one is not.
+        """
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UsageError(
+                    f"{each.name} = {value}: a generator cannot be trained with it; give a finite "
+                    f"number."
+                )
 
     @abstractmethod
     def build(self, state_shape: tuple[int, ...], features: int) -> Generator:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
+from fiber_audit.contracts import Extractor, Prior
 from fiber_audit.fitting import Corpus
 
 FARTHEST = 10.0
@@ -61,6 +64,10 @@ class Standard(nn.Module):
     def condition(self, features: Tensor) -> Tensor:
         """Features (n, d) -> h, cut off at FARTHEST."""
         return ((features - self.feature_mean) / self.feature_std).clamp(-FARTHEST, FARTHEST)
+
+    def features_of(self, extractor: Extractor, prior: Prior) -> Callable[[Tensor], Tensor]:
+        """The map from z to its own h, through the prior's decoder."""
+        return lambda z: self.condition(extractor.features(prior.decode(self.to_state(z))))
 
 
 def _moments(corpus: Corpus, along: tuple[int, ...]) -> tuple[Tensor, Tensor]:

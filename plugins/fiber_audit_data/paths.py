@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
+
+from fiber_audit.loading import placed
 
 
 def path_of(text: str) -> Path:
-    """A path; ~ is the home folder."""
-    path = Path(text)
-    with suppress(RuntimeError):  # nobody's home: then it is a name like any other
-        path = path.expanduser()
-    return path
+    """A path; ~ is the home folder, "package:path" is in an installed package."""
+    return placed(text)
 
 
 def stamp_of(path: Path) -> str:

@@ -12,6 +12,7 @@ from fiber_audit._suite.catalogue import Catalogue
 from fiber_audit._suite.components import Components
 from fiber_audit._suite.identity import Identity
 from fiber_audit._suite.read import read
+from fiber_audit.commands.fit import _in_order, _Task
 from fiber_audit.errors import SuiteError
 
 WORLD = str(Path(__file__).with_name("fitted_world.py"))
@@ -321,3 +322,21 @@ def test_an_option_that_is_no_name_of_a_sampler_may_be_spelt_like_one(suite, cat
     path = suite(SAMPLERS.replace('path = "moved"', 'path = "again"'))
 
     assert read(path, catalogue).samplers["again"].options == {"of": "moved"}
+
+
+def test_a_fit_comes_after_the_one_that_it_starts_from_whatever_their_order():
+    def task(key, start=""):
+        return _Task(key, None, {"path": f"fits/{key}", "start": f"fits/{start}" if start else ""})
+
+    given = [
+        task("c", "b"),
+        task("b", "a"),
+        task("other"),
+        task("a"),
+        task("x", "y"),
+        task("y", "x"),
+    ]
+    found = [each.key for each in _in_order(given)]
+
+    assert sorted(found) == sorted(each.key for each in given)
+    assert found.index("a") < found.index("b") < found.index("c")

@@ -298,7 +298,7 @@ def test_the_seconds_of_a_fit_are_also_those_of_what_it_began_with(
 def test_a_guiding_sampler_that_learns_of_its_prior_is_refused(problem, whole):
     class Learner(Sampler):
         def prepare(self, extractor, prior):
-            return Learned()
+            return Learned("what it learned")
 
         def sample(self, problem, noise):
             raise NotImplementedError
@@ -336,6 +336,11 @@ def learned(problem, whole):
 def test_nothing_fitted_is_a_sentence_with_the_command(problem, tmp_path):
     with pytest.raises(WeightsError, match="nothing is fitted there; run: fiber-audit fit SUITE"):
         ConditionalFlow(path=str(tmp_path / "no")).prepare(problem.extractor, problem.prior)
+
+
+def test_a_path_into_the_program_that_runs_is_a_sentence(problem):
+    with pytest.raises(UsageError, match="'__main__:x': __main__ is no installed package"):
+        ConditionalFlow(path="__main__:x").prepare(problem.extractor, problem.prior)
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "swap", "delete"])

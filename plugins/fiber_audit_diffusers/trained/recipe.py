@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from fiber_audit import UsageError
 from fiber_audit.fitting import Regime
+from fiber_audit.loading import placed
 
 CONVENIENCE = frozenset(
     {"path", "compile", "hours", "checkpoint_minutes", "sample_minutes", "judged"}
@@ -46,8 +47,8 @@ class Recipe:
 
     @property
     def folder(self) -> Path:
-        """Where the fit is kept."""
-        return Path(self.path).expanduser()
+        """Where the fit is kept: a folder, or "package:folder" in an installed package."""
+        return placed(self.path)
 
     @property
     def source(self) -> Path | None:
