@@ -1,0 +1,1 @@
+"""How the shipped networks were trained: `python -m fiber_audit_causal_mnist.train NAME`."""
