@@ -33,6 +33,17 @@ def word_of(value: float, low: float | None, high: float | None) -> Word:
     return "keeps part of" if high - low <= WIDE else "undecided on"
 
 
+def lesser(among: Row, from_query: Row | None) -> Row:
+    """The lesser of two estimates of one share; both have to say that an attribute is ignored.
+
+    Draws of one query may differ as much as unguided ones do, and still be drawn towards it: then
+    its attribute is not ignored, though no single value of it is pinned.
+    """
+    if from_query is None or among["value"] is None or from_query["value"] is None:
+        return among
+    return among if among["value"] <= from_query["value"] else from_query
+
+
 def told(row: Row) -> str:
     """An index with its interval, in per cent.
 
@@ -71,12 +82,18 @@ def table_of(records: pd.DataFrame, attributes: Sequence[str]) -> Table | None:
     """Audits x attributes, of the pooled records of `invariance`; None where there are none."""
     pooled = records[records["query"].isna()].astype(object)
     pooled = pooled.where(pooled.notna(), None)
-    mine = pooled[(pooled["metric"] == "invariance") & pooled["statistic"].isin(attributes)]
+    names = [name for a in attributes for name in (a, f"{a} from query")]
+    mine = pooled[(pooled["metric"] == "invariance") & pooled["statistic"].isin(names)]
     rows, shades, sentences = [], [], {}
     for audit, held in mine.groupby("audit", sort=False):
-        every: dict[str, Row] = {
+        found: dict[str, Row] = {
             str(row["statistic"]): {str(k): v for k, v in row.items()}
             for row in held.to_dict("records")
+        }
+        every = {
+            name: lesser(found[name], found.get(f"{name} from query"))
+            for name in attributes
+            if name in found
         }
         known = {name: row for name, row in every.items() if row["value"] is not None}
         cells = tuple(_cell(every.get(name)) for name in attributes)
@@ -90,8 +107,9 @@ def table_of(records: pd.DataFrame, attributes: Sequence[str]) -> Table | None:
     return Table(
         title="What each network ignores",
         caption=(
-            "Share of each attribute's variation that is left along a fiber: 0 % is pinned by the "
-            "network, 100 % varies as in unguided draws."
+            "Share of each attribute's variation that is left along a fiber, the lesser of two "
+            "estimates (among draws, and from draws to their query): 0 % is pinned by the network, "
+            "100 % varies as in unguided draws."
         ),
         corner="audit",
         columns=tuple(attributes),

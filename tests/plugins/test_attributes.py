@@ -383,3 +383,13 @@ def test_the_colour_of_a_digit_moves_none_of_its_shape_attributes():
         assert torch.allclose(attribute.read(x), attribute.read(other), atol=0.02)
     assert not torch.allclose(DigitColour().read(x), DigitColour().read(other), atol=0.02)
     assert (Digit().read(x) == data.labels).double().mean() > 0.9
+
+
+def test_draws_that_vary_freely_but_towards_their_query_are_not_said_to_ignore():
+    rows = {
+        ("invariance", "colour"): (0.9, 0.8, 1.0),
+        ("invariance", "colour from query"): (0.4, 0.3, 0.5),
+    }
+    (told,) = table_of(records_of(rows=rows), ("colour",)).sentences.values()
+
+    assert told == "e keeps part of colour (40 % [30, 50])."
