@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 Word = Literal["ignores", "pins", "keeps part of", "undecided on"]
 IGNORED, PINNED, MIDDLE, WIDE = 0.8, 0.2, 0.5, 0.6
+LISTED = 5
+"""Attributes that are named for one verb; the table has all."""
 MISSED = 0.1
 """Relative fiber loss above which draws say little of the fiber."""
 Row = Mapping[str, Any]
@@ -56,17 +58,18 @@ def told(row: Row) -> str:
 
 
 def sentence_of(extractor: str, found: Mapping[str, Row], missed: float | None = None) -> str:
-    """What an extractor does with each attribute; missed is the relative fiber loss of the draws.
+    """What an extractor does with each attribute, the most telling ones first.
+
+    missed: the relative fiber loss of the draws.
 
     >>> row = {"value": 0.97, "ci_low": 0.94, "ci_high": 0.99}
     >>> sentence_of("shape", {"colour": row, "digit": row | {"value": 0.02, "ci_high": 0.04}})
     'shape ignores colour (97 % [94, 99]) and pins digit (2 % [94, 4]).'
     """
     grouped: dict[Word, list[str]] = {}
-    for name, row in found.items():
-        grouped.setdefault(word_of(row["value"], row["ci_low"], row["ci_high"]), []).append(
-            f"{name} ({told(row)})"
-        )
+    for name, row in sorted(found.items(), key=lambda each: -abs(each[1]["value"] - 0.5)):
+        word = word_of(row["value"], row["ci_low"], row["ci_high"])
+        grouped.setdefault(word, []).append(f"{name} ({told(row)})")
     order: Sequence[Word] = ("ignores", "pins", "keeps part of", "undecided on")
     parts = [f"{_verb(word)} {_listed(grouped[word])}" for word in order if word in grouped]
     text = f"{extractor} {_listed(parts)}."
@@ -142,9 +145,11 @@ def _verb(word: Word) -> str:
 
 
 def _listed(parts: Sequence[str]) -> str:
-    """Words in a row.
+    """Words in a row, not too many.
 
-    >>> _listed(["a", "b", "c"])
-    'a, b and c'
+    >>> _listed(["a", "b", "c"]), _listed(["a", "b", "c", "d", "e", "f", "g", "h"])
+    ('a, b and c', 'a, b, c, d, e and 3 more')
     """
+    if len(parts) > LISTED + 1:
+        parts = [*parts[:LISTED], f"{len(parts) - LISTED} more"]
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
