@@ -1,0 +1,279 @@
+"""Do networks of chest radiographs tell a chest from its mirror image? Situs inversus in small.
+
+Command   OMP_NUM_THREADS=1 python benchmarks/studies/chest.py --data pneumoniamnist.npz
+Writes    benchmarks/results/study_chest.csv, docs/img/study_chest.png (20 minutes)
+Expect    prior chest-both, both samplers: usual side of F minus G at least .3, interval above 0;
+          S within .1 of unguided, for real and mirrored queries alike; judges apart at most .05
+
+32 test radiographs x 4 draws. usual: share of draws that judge 1 takes for the usual side, with a
+95 % interval over queries (Wilson's; of a difference, the jackknife's); usual_2: judge 2;
+agree: share of draws on which both say the same. loss: RMS fiber loss by that of random pairs of
+queries; ceiling: of the queries after a jitter of 1 %. label_kept: share of draws with the label
+that the judge of the label gives the query. probe: how often a linear probe of the features tells
+a held-out picture from its mirror image. seed "all" pools three trainings. Finished draws are kept
+in --runs: kill it and run it again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from chest_picture import paint
+from fiber_audit_chest.attributes import ChestLabel, ChestSide
+from fiber_audit_chest.dataset import ChestRadiographs, Orientation
+from fiber_audit_chest.extractors import (
+    Autoencoder,
+    ChestExtractor,
+    Contrastive,
+    FlipAveraged,
+    Supervised,
+    Untrained,
+)
+from fiber_audit_chest.priors import Both, Usual
+from fiber_audit_chest.weights import facts
+from fiber_audit_moment_matched.moment_matched import MomentMatched
+from fiber_audit_ndtm.ndtm import NDTM
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from fiber_audit.contracts import Problem, Sampler
+from fiber_audit.measuring import estimate, random_pairs
+from fiber_audit.sampling import Noise, derive_seed, rms, unguided
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tabulated import head, write
+
+ROOT = Path(__file__).parents[2]
+OUT = ROOT / "benchmarks" / "results" / "study_chest.csv"
+PICTURE = ROOT / "docs" / "img" / "study_chest.png"
+Q, K, SEEDS = 32, 4, (0, 1, 2)
+SAMPLERS: dict[str, Sampler] = {
+    "moment-matched": MomentMatched(),
+    "ndtm": NDTM(steps=50, inner_steps=6, guidance=10.0),
+}
+JITTER = 0.01
+CONTROLS = ("autoencoder", "supervised F", "supervised G", "untrained")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One network on one prior, by one sampler, for one set of queries; network "" is unguided."""
+
+    prior: str
+    network: str
+    seed: int
+    sampler: str
+    facing: Orientation = "mirrored"
+
+    @property
+    def name(self) -> str:
+        """A file's name."""
+        return f"{self.prior}-{self.network}-{self.seed}-{self.sampler}-{self.facing}"
+
+
+CELLS = [
+    Cell("chest-both", "", 0, ""),
+    *(Cell("chest-both", n, s, "moment-matched") for s in SEEDS for n in ("F", "G")),
+    *(Cell("chest-both", "S", 0, "moment-matched", f) for f in ("mirrored", "real")),
+    *(Cell("chest-both", n, s, "ndtm") for s in SEEDS for n in ("F", "G")),
+    Cell("chest-both", "S", 0, "ndtm"),
+    *(Cell("chest-both", n, 0, "moment-matched") for n in CONTROLS),
+    Cell("chest-usual", "", 0, ""),
+    *(Cell("chest-usual", n, s, "moment-matched") for s in SEEDS for n in ("F", "G")),
+]
+
+
+def network(cell: Cell) -> tuple[ChestExtractor, float | None]:
+    """The network, and what a linear probe reads of the side in it."""
+    match cell.network:
+        case "F" | "G":
+            flips = cell.network == "F"
+            name = f"contrastive-{'flips' if flips else 'plain'}-{cell.seed}"
+            return Contrastive(flips=flips, seed=cell.seed), facts(name)["side_probe"]  # type: ignore[arg-type]
+        case "S":
+            return FlipAveraged(), None
+        case "supervised F" | "supervised G":
+            flips = cell.network.endswith("F")
+            name = f"classifier-{'flips' if flips else 'plain'}"
+            return Supervised(flips=flips), facts(name)["side_probe"]
+        case "autoencoder":
+            return Autoencoder(), facts("autoencoder")["side_probe"]
+        case _:
+            return Untrained(), None
+
+
+class Study:
+    """Queries, priors, judges, and draws that are made once."""
+
+    def __init__(self, data: Path, runs: Path) -> None:
+        self.runs = runs
+        self.sets = {
+            facing: ChestRadiographs(str(data), n=Q, orientation=facing)
+            for facing in ("mirrored", "real")
+        }
+        self.queries = {name: part.load(range(Q)) for name, part in self.sets.items()}
+        self.priors = {"chest-both": Both(), "chest-usual": Usual()}
+        self.sides = ChestSide(1), ChestSide(2)
+        self.label = ChestLabel()
+
+    @cached_property
+    def noise(self) -> list[int]:
+        """A seed per draw, the same for every network."""
+        return [derive_seed(0, f"query-{q}", k) for q in range(Q) for k in range(K)]
+
+    def draws(self, cell: Cell) -> tuple[Tensor, float]:
+        """(Q K, 1, 28, 28), query-major, and the seconds of the processor that they took."""
+        path = self.runs / f"{cell.name}.safetensors"
+        if path.exists():
+            found = load_file(path)
+            return found["draws"], float(found["seconds"])
+        started = time.process_time()
+        prior = self.priors[cell.prior]
+        if not cell.network:
+            with torch.no_grad():
+                x = prior.decode(unguided(prior, Noise(self.noise))).clamp(0, 1)
+        else:
+            phi, _ = network(cell)
+            queries = self.queries[cell.facing].repeat_interleave(K, 0)
+            problem = Problem(phi, prior, queries, phi.features(queries))
+            SAMPLERS[cell.sampler].prepare(phi, prior)
+            drawn = SAMPLERS[cell.sampler].sample(problem, Noise(self.noise))
+            assert drawn.finite.all()
+            x = drawn.data
+        seconds = time.process_time() - started
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({"draws": x.contiguous(), "seconds": torch.tensor(seconds)}, path)
+        return x, seconds
+
+    def usual(self, cell: Cell, judge: int = 0) -> NDArray[Any]:
+        """(Q, K) of 1 where a judge takes a draw for the usual side, else 0."""
+        return self.sides[judge].read(self.draws(cell)[0]).view(Q, K).double().numpy()
+
+    def kept(self, cell: Cell) -> NDArray[Any]:
+        """(Q, K) of 1 where a draw has its query's label, by the judge."""
+        own = self.label.read(self.queries[cell.facing])
+        return (self.label.read(self.draws(cell)[0]).view(Q, K) == own[:, None]).double().numpy()
+
+    @torch.no_grad()
+    def losses(self, cell: Cell) -> tuple[float, float]:
+        """Mean fiber loss of the draws, and of jittered queries, by that of random pairs."""
+        phi, _ = network(cell)
+        x = self.queries[cell.facing]
+        h = phi.features(x)
+        null = random_pairs(h.numpy(), np.random.default_rng(0)).mean()
+        loss = rms(phi.features(self.draws(cell)[0]) - h.repeat_interleave(K, 0)).mean()
+        jitter = JITTER * Noise([0]).normal(x.shape)[0]
+        near = ((x + jitter).clamp(0, 1) * 255).round() / 255
+        ceiling = rms(phi.features(near) - h).mean()
+        return float(loss / null), float(ceiling / null)
+
+    def row(self, cells: list[Cell]) -> dict[str, Any]:
+        """One row of one cell, or of several seeds together: queries are what is independent."""
+        one = cells[0]
+        usual, second = (np.hstack([self.usual(c, j) for c in cells]) for j in (0, 1))
+        share = estimate(usual, scale="share")
+        found = {
+            "prior": one.prior,
+            "sampler": one.sampler or "unguided",
+            "network": one.network,
+            "seed": one.seed if len(cells) == 1 else "all",
+            "queries": one.facing,
+            "q": Q,
+            "k": K,
+            "usual": share.value,
+            "low": share.ci_low,
+            "high": share.ci_high,
+            "usual_2": float(second.mean()),
+            "agree": float((usual == second).mean()),
+        }
+        if one.network:
+            losses = np.array([self.losses(c) for c in cells]).mean(0)
+            probes = [network(c)[1] for c in cells]
+            found |= {
+                "loss": float(losses[0]),
+                "ceiling": float(losses[1]),
+                "label_kept": float(np.mean([self.kept(c) for c in cells])),
+                "seconds_per_draw": float(np.mean([self.draws(c)[1] for c in cells])) / (Q * K),
+            }
+            if None not in probes:
+                found["probe"] = float(np.mean([p for p in probes if p is not None]))
+        return found
+
+    def difference(self, a: list[Cell], b: list[Cell]) -> dict[str, Any]:
+        """F minus G: the same queries, the same noise."""
+        rows = [
+            np.hstack([self.usual(c, judge) for c in a])
+            - np.hstack([self.usual(c, judge) for c in b])
+            for judge in (0, 1)
+        ]
+        moved = estimate(rows[0])
+        return {
+            "prior": a[0].prior,
+            "sampler": a[0].sampler,
+            "network": "F - G",
+            "seed": "all" if len(a) > 1 else a[0].seed,
+            "queries": a[0].facing,
+            "q": Q,
+            "k": K,
+            "usual": moved.value,
+            "low": moved.ci_low,
+            "high": moved.ci_high,
+            "usual_2": float(rows[1].mean()),
+        }
+
+
+def table(study: Study) -> Iterator[dict[str, Any]]:
+    """All rows: each cell, then what the seeds say together."""
+    for cell in CELLS:
+        yield study.row([cell])
+    for prior, sampler in dict.fromkeys((c.prior, c.sampler) for c in CELLS if c.network == "F"):
+        pairs = [
+            [c for c in CELLS if (c.prior, c.sampler, c.network) == (prior, sampler, name)]
+            for name in ("F", "G")
+        ]
+        yield from (study.row(cells) for cells in pairs)
+        yield study.difference(*pairs)
+        yield from (study.difference([f], [g]) for f, g in zip(*pairs, strict=True))
+
+
+def main() -> None:
+    """Draw, judge, write the table and the picture."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, default=Path("runs/study_chest"))
+    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--picture", type=Path, default=PICTURE)
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    study, first, rows = Study(asked.data, asked.runs), head(), []
+    for row in table(study):
+        rows.append({**first, **row})
+        print({k: v for k, v in row.items() if v != ""}, flush=True)
+        write(asked.out, rows)
+    shown = {c.network: study.draws(c)[0] for c in CELLS if _shown(c)}
+    usual = {name: study.sides[0].read(x) for name, x in shown.items()}
+    paint(study.queries["mirrored"], shown, usual, asked.picture)
+
+
+def _shown(cell: Cell) -> bool:
+    return (
+        cell.prior == "chest-both"
+        and cell.seed == 0
+        and cell.facing == "mirrored"
+        and cell.sampler in ("ndtm", "")
+        and cell.network in ("F", "G", "S", "")
+    )
+
+
+if __name__ == "__main__":
+    main()
