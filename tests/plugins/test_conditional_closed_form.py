@@ -25,7 +25,8 @@ seed = 1
 [priors.exact]
 [samplers]
 """
-OPTIONS = {"training_steps": 800, "width": 64, "blocks": 3, "patience": 40, "learning_rate": 3e-3}
+OPTIONS = {"training_steps": 2000, "width": 64, "patience": 40, "learning_rate": 3e-3}
+BLOCKS = {"nf": 8, "cond-diffusion": 3, "cond-flow": 3}
 CLASSES = {
     "nf": NormalisingFlow,
     "cond-diffusion": ConditionalDiffusion,
@@ -35,7 +36,7 @@ WEIGHTS = (0.0, 1.0, 10.0)
 
 
 def options_of(name, weight):
-    return {"path": f"{name}-{weight:g}", "fiber_weight": weight, **OPTIONS}
+    return {"path": f"{name}-{weight:g}", "fiber_weight": weight, "blocks": BLOCKS[name], **OPTIONS}
 
 
 def written(name, weight):
