@@ -1,7 +1,7 @@
 """Reproduce the weights: ``python -m fiber_audit_texture_shape.train NAME... --data mnist.npz``.
 
 NAME: networks, judges, prior, or all of them. mnist.npz has uint8 images Xt, Xe and labels Yt, Ye.
-About 20 minutes of one core, of which the prior takes half.
+About 12 minutes of one core, of which the prior takes four.
 """
 
 from __future__ import annotations
