@@ -362,7 +362,7 @@ def strokes(width, lean=0.0, size=28):
     """A bar from top to bottom that leans."""
     rows, columns = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
     middle = size / 2 - lean * (rows - size / 2)
-    m = ((columns - middle).abs() < width / 2).double()
+    m = ((columns + 0.5 - middle).abs() < width / 2).double()
     m[:4] = m[-4:] = 0
     return colorize(m[None, None].float(), torch.tensor([[0.7, 0.5, 0.3]]))
 
