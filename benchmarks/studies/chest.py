@@ -39,7 +39,7 @@ from fiber_audit_chest.extractors import (
     Untrained,
 )
 from fiber_audit_chest.priors import Both, Usual
-from fiber_audit_chest.weights import facts
+from fiber_audit_chest.weights import SHIPPED
 from fiber_audit_moment_matched.moment_matched import MomentMatched
 from fiber_audit_ndtm.ndtm import NDTM
 from numpy.typing import NDArray
@@ -99,15 +99,15 @@ def network(cell: Cell) -> tuple[ChestExtractor, float | None]:
         case "F" | "G":
             flips = cell.network == "F"
             name = f"contrastive-{'flips' if flips else 'plain'}-{cell.seed}"
-            return Contrastive(flips=flips, seed=cell.seed), facts(name)["side_probe"]  # type: ignore[arg-type]
+            return Contrastive(flips=flips, seed=cell.seed), SHIPPED.facts(name)["side_probe"]  # type: ignore[arg-type]
         case "S":
             return FlipAveraged(), None
         case "supervised F" | "supervised G":
             flips = cell.network.endswith("F")
             name = f"classifier-{'flips' if flips else 'plain'}"
-            return Supervised(flips=flips), facts(name)["side_probe"]
+            return Supervised(flips=flips), SHIPPED.facts(name)["side_probe"]
         case "autoencoder":
-            return Autoencoder(), facts("autoencoder")["side_probe"]
+            return Autoencoder(), SHIPPED.facts("autoencoder")["side_probe"]
         case _:
             return Untrained(), None
 

@@ -27,7 +27,7 @@ from fiber_audit_chest.extractors import Contrastive
 from fiber_audit_chest.nets import SideJudge, pooled
 from fiber_audit_chest.priors import Both, ChestPrior, Usual
 from fiber_audit_chest.radiographs import masked, mirrored, read
-from fiber_audit_chest.weights import load
+from fiber_audit_chest.weights import SHIPPED
 from fiber_audit_diffusers.trained.kernel_distance import kernel_distance
 from fiber_audit_diffusers.trained.sheet import drawn, write_sheet
 from torch import Tensor
@@ -51,7 +51,7 @@ def biased(x: Tensor, y: Tensor) -> float:
 
 def eyes() -> dict[str, Eye]:
     """Name -> network."""
-    judge = load(SideJudge(pooled()), "side-1").body
+    judge = SHIPPED.load(SideJudge(pooled()), "side-1").body
     assert isinstance(judge, torch.nn.Sequential)
     return {"judge": judge[:-3], "code": Contrastive(flips=False).network}
 

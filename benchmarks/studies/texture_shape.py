@@ -35,7 +35,7 @@ from fiber_audit_texture_shape.dataset import TextureShape
 from fiber_audit_texture_shape.extractors import TextureShapeNet
 from fiber_audit_texture_shape.nets import Taught
 from fiber_audit_texture_shape.priors import TextureShapeFlow
-from fiber_audit_texture_shape.weights import facts
+from fiber_audit_texture_shape.weights import SHIPPED
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from texture_shape_picture import paint
@@ -204,7 +204,7 @@ class Study:
             found["loss"] = self.loss(cell)
             found["seconds_per_draw"] = self.draws(cell)[1] / (cell.q * K)
         if cell.features == "penultimate":
-            found |= {f"probe_{k}": v for k, v in facts(cell.network)["probes"].items()}
+            found |= {f"probe_{k}": v for k, v in SHIPPED.facts(cell.network)["probes"].items()}
         return found
 
     def originals(self) -> dict[str, Any]:

@@ -10,19 +10,28 @@ A class method `fit(task, **options)` reads like this:
         for _ in train(state, loss, task.say):
             save(state, folder)                            # every few minutes
         write what the constructor reads, and then the record, finished
+
+What a plugin ships is trained by `train_averaged`, in minutes, and stored by `train_parts`.
 """
 
+from .averaged import Say, train_averaged
 from .checkpoint import FOLDER, remove, restore, save
 from .corpus import Corpus, encoded, gathered
 from .lock import alone
+from .parts import Made, train_parts
+from .parts import say as say_on_stderr
 from .record import Record, begun, differences, finished, read, write_file
+from .residual import ResidualBlock
 from .training import Regime, Training, train
 
 __all__ = [
     "FOLDER",
     "Corpus",
+    "Made",
     "Record",
     "Regime",
+    "ResidualBlock",
+    "Say",
     "Training",
     "alone",
     "begun",
@@ -34,6 +43,9 @@ __all__ = [
     "remove",
     "restore",
     "save",
+    "say_on_stderr",
     "train",
+    "train_averaged",
+    "train_parts",
     "write_file",
 ]

@@ -10,5 +10,15 @@ from .fingerprints import fingerprint
 from .hubs import hub
 from .libraries import library, versions
 from .places import placed
+from .shipped import Shipped
 
-__all__ = ["digest_of", "fingerprint", "hub", "library", "placed", "state_digest", "versions"]
+__all__ = [
+    "Shipped",
+    "digest_of",
+    "fingerprint",
+    "hub",
+    "library",
+    "placed",
+    "state_digest",
+    "versions",
+]

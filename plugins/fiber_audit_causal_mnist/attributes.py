@@ -9,7 +9,7 @@ from fiber_audit.loading import digest_of
 
 from .colouring import colour_of
 from .nets import Judge
-from .weights import fill
+from .weights import SHIPPED
 
 ACCURACY = 0.975
 """Of the judge on MNIST's test half: `benchmarks/results/study_causal.csv`."""
@@ -33,7 +33,7 @@ class CausalDigit(Attribute):
     chance = 0.1
 
     def __init__(self) -> None:
-        self.network = fill(Judge(), "judge")
+        self.network = SHIPPED.load(Judge(), "judge")
         self.weights_sha256 = digest_of({"network": self.network})
 
     def read(self, x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from fiber_audit.loading import digest_of
 
 from .colouring import SHAPE
 from .nets import Classifier
-from .weights import fill
+from .weights import SHIPPED
 
 
 class CausalExtractor(Extractor):
@@ -22,7 +22,7 @@ class CausalExtractor(Extractor):
     feature_size = 1
 
     def __init__(self) -> None:
-        self.network = fill(Classifier(), self.weights)
+        self.network = SHIPPED.load(Classifier(), self.weights)
         self.weights_sha256 = digest_of({"network": self.network})
 
     def features(self, x: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from fiber_audit.sampling import FlowSchedule, noise_of
 
 from .mixture import Mixture
 from .strokes import COMPONENTS, Strokes
-from .weights import fill
+from .weights import SHIPPED
 
 CLUSTERS, RANK = 400, 12
 
@@ -32,8 +32,8 @@ class LabelledDigits(Prior):
 
     def __init__(self, label: Literal[0, 1] = 0) -> None:
         self.label = label
-        self.strokes = fill(Strokes(), "strokes")
-        self.network = fill(Mixture(CLUSTERS, COMPONENTS, RANK), "prior")
+        self.strokes = SHIPPED.load(Strokes(), "strokes")
+        self.network = SHIPPED.load(Mixture(CLUSTERS, COMPONENTS, RANK), "prior")
         self.schedule = FlowSchedule()
         self.weights_sha256 = digest_of(self.modules, f"label {label}")
         self.facts = {"prior": f"a mixture of {CLUSTERS} Gaussians, label {label}, colours of .2"}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from fiber_audit.contracts import Attribute
 
 from .nets import LabelJudge, SideJudge, dense, pooled
-from .weights import digest, facts, load
+from .weights import SHIPPED
 
 
 class Judged(Attribute):
@@ -20,9 +20,9 @@ class Judged(Attribute):
     chance = 0.5
 
     def __init__(self, network: nn.Module, name: str) -> None:
-        self.network = load(network, name)
-        self.weights_sha256 = digest(name)
-        self.accuracy = float(facts(name)["accuracy"])
+        self.network = SHIPPED.load(network, name)
+        self.weights_sha256 = SHIPPED.digest(name)
+        self.accuracy = float(SHIPPED.facts(name)["accuracy"])
 
     @torch.no_grad()
     def read(self, x: Tensor) -> Tensor:
@@ -51,5 +51,5 @@ class ChestLabel(Judged):
 
     def __init__(self) -> None:
         super().__init__(LabelJudge(), "label")
-        self.chance = float(facts("label")["chance"])
+        self.chance = float(SHIPPED.facts("label")["chance"])
         self.facts = {"judge": f"{self.accuracy:.1%} right on held-out data"}

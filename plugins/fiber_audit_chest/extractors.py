@@ -12,7 +12,7 @@ from fiber_audit.loading import digest_of
 
 from .nets import CODE, Classifier, Code, Features, FlipAverage
 from .radiographs import SHAPE
-from .weights import digest, load
+from .weights import SHIPPED
 
 
 class ChestExtractor(Extractor):
@@ -23,7 +23,9 @@ class ChestExtractor(Extractor):
 
     def __init__(self, network: nn.Module, weights: str) -> None:
         self.network = network.eval().requires_grad_(False)
-        self.weights_sha256 = digest_of({"network": network}, digest(weights) if weights else "")
+        self.weights_sha256 = digest_of(
+            {"network": network}, SHIPPED.digest(weights) if weights else ""
+        )
 
     def features(self, x: Tensor) -> Tensor:
         """Radiographs -> (n, 32)."""
@@ -42,7 +44,7 @@ class Contrastive(ChestExtractor):
 
     def __init__(self, flips: bool = True, seed: Literal[0, 1, 2] = 0) -> None:
         name = f"contrastive-{'flips' if flips else 'plain'}-{seed}"
-        super().__init__(load(Code(unit=True), name), name)
+        super().__init__(SHIPPED.load(Code(unit=True), name), name)
 
 
 class Supervised(ChestExtractor):
@@ -54,7 +56,7 @@ class Supervised(ChestExtractor):
 
     def __init__(self, flips: bool = True) -> None:
         name = f"classifier-{'flips' if flips else 'plain'}"
-        super().__init__(Features(load(Classifier(), name)), name)
+        super().__init__(Features(SHIPPED.load(Classifier(), name)), name)
 
 
 class FlipAveraged(ChestExtractor):
@@ -62,14 +64,14 @@ class FlipAveraged(ChestExtractor):
 
     def __init__(self) -> None:
         name = "classifier-flips"
-        super().__init__(FlipAverage(load(Classifier(), name)), name)
+        super().__init__(FlipAverage(SHIPPED.load(Classifier(), name)), name)
 
 
 class Autoencoder(ChestExtractor):
     """A code that a picture can be read back from, so that the side must be in it."""
 
     def __init__(self) -> None:
-        super().__init__(load(Code(), "autoencoder"), "autoencoder")
+        super().__init__(SHIPPED.load(Code(), "autoencoder"), "autoencoder")
 
 
 class Untrained(ChestExtractor):

@@ -11,7 +11,7 @@ from fiber_audit.contracts import Prediction, Prior
 from fiber_audit.sampling import FlowSchedule
 
 from .velocity import COMPONENTS, Components, Velocity
-from .weights import digest, load
+from .weights import SHIPPED
 
 
 class ChestPrior(Prior):
@@ -25,10 +25,10 @@ class ChestPrior(Prior):
 
     def __init__(self, side: float) -> None:
         self.parts, self.network = Components(), Velocity()
-        load(nn.ModuleDict({"parts": self.parts, "network": self.network}), "prior")
+        SHIPPED.load(nn.ModuleDict({"parts": self.parts, "network": self.network}), "prior")
         self.schedule = FlowSchedule()
         self.side = side
-        self.weights_sha256 = sha256(f"{digest('prior')} {side}".encode()).hexdigest()
+        self.weights_sha256 = sha256(f"{SHIPPED.digest('prior')} {side}".encode()).hexdigest()
         words = {0.0: "either way", 1.0: "the usual way", -1.0: "mirrored"}[side]
         self.facts = {
             "trained on": "MedMNIST's PneumoniaMNIST (CC BY 4.0), 4,690 radiographs, corners black",

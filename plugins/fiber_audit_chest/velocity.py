@@ -6,26 +6,11 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from fiber_audit.fitting import ResidualBlock
 
 COMPONENTS = 192
 FREQUENCIES = 32
-
-
-class Block(nn.Module):
-    """x + MLP(norm(x) + condition)."""
-
-    def __init__(self, width: int, dropout: float) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.inner, self.outer = nn.Linear(width, width), nn.Linear(width, width)
-        self.dropout = nn.Dropout(dropout)
-        nn.init.zeros_(self.outer.weight)
-        nn.init.zeros_(self.outer.bias)
-
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        """(n, width), (n, width) -> (n, width)."""
-        return x + self.outer(self.dropout(F.silu(self.inner(self.norm(x)) + condition)))
 
 
 class Velocity(nn.Module):
@@ -42,7 +27,7 @@ class Velocity(nn.Module):
             nn.Linear(told, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
         )
         self.inlet = nn.Linear(COMPONENTS, width)
-        self.blocks = nn.ModuleList(Block(width, dropout) for _ in range(depth))
+        self.blocks = nn.ModuleList(ResidualBlock(width, dropout) for _ in range(depth))
         last = nn.Linear(width, COMPONENTS)
         nn.init.zeros_(last.weight)
         self.outlet = nn.Sequential(nn.LayerNorm(width), nn.SiLU(), last)

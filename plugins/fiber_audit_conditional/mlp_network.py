@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .residual_mlp import Block
+from fiber_audit.fitting import ResidualBlock
 
 FREQUENCIES = 32
 
@@ -36,7 +36,7 @@ class ConditionalMLP(nn.Module):
         )
         self.features = nn.Linear(features, width)
         self.inlet = nn.Linear(size, width)
-        self.blocks = nn.ModuleList(Block(width) for _ in range(blocks))
+        self.blocks = nn.ModuleList(ResidualBlock(width) for _ in range(blocks))
         self.norm, self.outlet = nn.LayerNorm(width), nn.Linear(width, size)
         nn.init.zeros_(self.outlet.weight)
         nn.init.zeros_(self.outlet.bias)

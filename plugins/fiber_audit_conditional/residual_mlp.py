@@ -14,7 +14,8 @@ is linear in h is one matrix product away.
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from fiber_audit.fitting import ResidualBlock
 
 
 class ResidualMLP(nn.Module):
@@ -41,7 +42,7 @@ class ResidualMLP(nn.Module):
         super().__init__()
         self.features = nn.Linear(features, width)
         self.inlet = nn.Linear(inputs + features, width)
-        self.blocks = nn.ModuleList(Block(width) for _ in range(blocks))
+        self.blocks = nn.ModuleList(ResidualBlock(width) for _ in range(blocks))
         self.outlet = nn.Linear(width, outputs)
         nn.init.zeros_(self.outlet.weight)
         nn.init.zeros_(self.outlet.bias)
@@ -53,18 +54,3 @@ class ResidualMLP(nn.Module):
         for block in self.blocks:
             stream = block(stream, c)
         return self.outlet(stream)
-
-
-class Block(nn.Module):
-    """r + outer(silu(inner(norm(r)) + c)), r (n, width) and c (n, width)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.inner, self.outer = nn.Linear(width, width), nn.Linear(width, width)
-        nn.init.zeros_(self.outer.weight)
-        nn.init.zeros_(self.outer.bias)
-
-    def forward(self, stream: Tensor, c: Tensor) -> Tensor:
-        """One step of the residual stream."""
-        return stream + self.outer(F.silu(self.inner(self.norm(stream)) + c))

@@ -10,7 +10,7 @@ from torch import Tensor
 from fiber_audit.contracts import Attribute
 
 from .nets import SHAPES, TEXTURES, judge
-from .weights import digest, facts, load
+from .weights import SHIPPED
 
 
 class Judged(Attribute):
@@ -20,9 +20,9 @@ class Judged(Attribute):
 
     def __init__(self, of: Literal["shape", "texture"], which: Literal[1, 2]) -> None:
         classes, name = (SHAPES if of == "shape" else TEXTURES), f"judge-{of}-{which}"
-        self.network = load(judge(which, classes), name)
-        self.weights_sha256 = digest(name)
-        self.accuracy = float(facts(name)["accuracy"])
+        self.network = SHIPPED.load(judge(which, classes), name)
+        self.weights_sha256 = SHIPPED.digest(name)
+        self.accuracy = float(SHIPPED.facts(name)["accuracy"])
         self.chance = 1 / classes
         self.facts = {"judge": f"network {which}, {self.accuracy:.1%} right on held-out data"}
 

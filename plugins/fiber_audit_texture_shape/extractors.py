@@ -11,7 +11,7 @@ from fiber_audit.loading import digest_of
 
 from .nets import FEATURES, HEADS, Features, Net, Taught
 from .rendering import SHAPE
-from .weights import digest, facts, load
+from .weights import SHIPPED
 
 
 class TextureShapeNet(Extractor):
@@ -29,12 +29,12 @@ class TextureShapeNet(Extractor):
     def __init__(
         self, taught: Taught = "shape", features: Literal["penultimate", "logits"] = "penultimate"
     ) -> None:
-        net = load(Net(taught), taught)
+        net = SHIPPED.load(Net(taught), taught)
         logits = features == "logits"
         self.network = (net if logits else Features(net)).eval().requires_grad_(False)
         self.feature_size = HEADS[taught] if logits else FEATURES
-        self.weights_sha256 = digest_of({"network": self.network}, digest(taught), features)
-        known = facts(taught)
+        self.weights_sha256 = digest_of({"network": self.network}, SHIPPED.digest(taught), features)
+        known = SHIPPED.facts(taught)
         self.facts = {
             f"right on held-out {name}s": f"{known[name]:.1%}"
             for name in ("shape", "texture")

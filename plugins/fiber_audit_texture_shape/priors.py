@@ -9,7 +9,7 @@ from fiber_audit.sampling import FlowSchedule
 
 from .components import SHAPES, TEXTURES, Codec
 from .velocity import Velocity
-from .weights import digest, load
+from .weights import SHIPPED
 
 
 class TextureShapeFlow(Prior):
@@ -23,9 +23,9 @@ class TextureShapeFlow(Prior):
 
     def __init__(self) -> None:
         self.codec, self.network = Codec(), Velocity()
-        load(nn.ModuleDict({"codec": self.codec, "network": self.network}), "prior")
+        SHIPPED.load(nn.ModuleDict({"codec": self.codec, "network": self.network}), "prior")
         self.schedule = FlowSchedule()
-        self.weights_sha256 = digest("prior")
+        self.weights_sha256 = SHIPPED.digest("prior")
         self.facts = {
             "trained on": "silhouettes of MNIST's 60,000 training digits, filled with eight "
             "procedural textures",

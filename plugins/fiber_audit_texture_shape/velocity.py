@@ -6,28 +6,14 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from fiber_audit.fitting import ResidualBlock
 
 from .components import SHAPES, TEXTURES
 from .mixture import Mixture
 from .textures import NAMES
 
 FREQUENCIES, TOLD, DEPTH = 32, 128, 4
-
-
-class Block(nn.Module):
-    """x + MLP(norm(x) + condition)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.inner, self.outer = nn.Linear(width, width), nn.Linear(width, width)
-        nn.init.zeros_(self.outer.weight)
-        nn.init.zeros_(self.outer.bias)
-
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        """(n, width), (n, width) -> (n, width)."""
-        return x + self.outer(F.silu(self.inner(self.norm(x)) + condition))
 
 
 class Flow(nn.Module):
@@ -44,7 +30,7 @@ class Flow(nn.Module):
             nn.Linear(2 * FREQUENCIES + classes, TOLD), nn.SiLU(), nn.Linear(TOLD, width), nn.SiLU()
         )
         self.inlet = nn.Linear(2 * components, width)
-        self.blocks = nn.ModuleList(Block(width) for _ in range(DEPTH))
+        self.blocks = nn.ModuleList(ResidualBlock(width) for _ in range(DEPTH))
         last = nn.Linear(width, components)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)

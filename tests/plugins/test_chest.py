@@ -8,13 +8,12 @@ import torch
 from fiber_audit_chest.attributes import ChestLabel, ChestSide
 from fiber_audit_chest.dataset import ChestRadiographs
 from fiber_audit_chest.extractors import Autoencoder, Contrastive, FlipAveraged, Untrained
-from fiber_audit_chest.nets import Code
 from fiber_audit_chest.priors import Both, Usual
 from fiber_audit_chest.radiographs import corners, masked, mirrored
 from fiber_audit_chest.velocity import COMPONENTS, Components
-from fiber_audit_chest.weights import FOLDER, load
+from fiber_audit_chest.weights import SHIPPED
 
-from fiber_audit import DataError, WeightsError, run
+from fiber_audit import DataError, run
 from fiber_audit._suite.catalogue import Catalogue
 from fiber_audit._suite.read import read
 from fiber_audit.sampling import Noise, rms, unguided
@@ -51,19 +50,7 @@ def file(tmp_path):
 
 
 def test_the_shipped_weights_are_six_megabytes_at_most():
-    assert sum(path.stat().st_size for path in FOLDER.rglob("*")) <= 6e6
-
-
-def test_damaged_weights_are_refused(monkeypatch, tmp_path):
-    from fiber_audit_chest import weights
-
-    monkeypatch.setattr(weights, "FOLDER", tmp_path)
-    (tmp_path / "manifest.json").write_text('{"autoencoder": {"sha256": "0"}}')
-    with pytest.raises(WeightsError, match="missing"):
-        load(Code(), "autoencoder")
-    (tmp_path / "autoencoder.safetensors").write_bytes(b"cut")
-    with pytest.raises(WeightsError, match="manifest"):
-        load(Code(), "autoencoder")
+    assert sum(path.stat().st_size for path in SHIPPED.folder.rglob("*")) <= 6e6
 
 
 @pytest.mark.parametrize("judge", [1, 2])

@@ -8,10 +8,12 @@ from typing import Annotated, Literal
 import torch
 import typer
 
+from fiber_audit.loading import Shipped
+
 from .. import digits
 from ..prior import CLUSTERS, RANK
 from ..strokes import Strokes
-from ..weights import FOLDER, fill, store
+from ..weights import SHIPPED
 from . import classifiers
 from .clusters import mixture
 from .judge import judge
@@ -20,11 +22,12 @@ from .judge import judge
 def main(
     name: Annotated[Literal["erm", "irm", "judge", "prior"], typer.Argument()],
     data: Annotated[Path, typer.Option(help="MNIST: an .npz (Xt, Yt, Xe, Ye)")],
-    out: Annotated[Path, typer.Option(help="where the weights go")] = FOLDER,
+    out: Annotated[Path, typer.Option(help="where the weights go")] = SHIPPED.folder,
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
     """Train one network of Causal MNIST."""
     torch.set_num_threads(1)
+    shipped = Shipped(out)
     pool, test = digits.full(data, train=True), digits.full(data, train=False)
 
     def say(line: str) -> None:
@@ -32,20 +35,22 @@ def main(
 
     if name == "erm" or name == "irm":
         network = classifiers.classifier(pool, name == "irm", seed, say)
-        store(network, name, out)
-        told = {e: round(classifiers.accuracy(network, pool, e), 3) for e in (0.2, 0.1)}
-        say(f"training {told}, test {classifiers.accuracy(network, test, 0.9):.3f}")
+        environments = {"0.2": (pool, 0.2), "0.1": (pool, 0.1), "0.9, test": (test, 0.9)}
+        told = {e: classifiers.accuracy(network, *where) for e, where in environments.items()}
+        say(f"accuracy {told}")
+        shipped.store(network, name, {"accuracy": told})
     elif name == "judge":
         found = judge(pool, seed, say)
-        store(found, name, out)
         x = test.images[:, None].repeat(1, 2, 1, 1) / 2
-        say(f"test {float((found(x).argmax(1) == test.numbers).double().mean()):.4f}")
+        right = float((found(x).argmax(1) == test.numbers).double().mean())
+        say(f"test {right:.4f}")
+        shipped.store(found, name, {"accuracy": right})
     else:
         strokes = Strokes()
         strokes.measure(pool.images)
-        store(strokes, "strokes", out)
-        kept = fill(strokes, "strokes", out)
-        store(mixture(pool, kept, CLUSTERS, RANK, seed), name, out)
+        shipped.store(strokes, "strokes", {})
+        kept = shipped.load(strokes, "strokes")
+        shipped.store(mixture(pool, kept, CLUSTERS, RANK, seed), name, {})
 
 
 if __name__ == "__main__":

@@ -6,25 +6,23 @@ one core, of which the prior takes ten.
 
 from __future__ import annotations
 
-import argparse
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-import typer
 from torch import nn
+
+from fiber_audit.fitting import Made, say_on_stderr, train_parts
 
 from ..nets import Features
 from ..radiographs import masked, read
-from ..weights import FOLDER, store
+from ..weights import SHIPPED
 from . import recipes
 from .accuracy import share_right, side_probe
 from .prior import STEPS, train_prior
 from .recipes import Radiographs
 
-Made = Iterator[tuple[str, nn.Module, dict[str, Any]]]
 SEEDS = (0, 1, 2)
 
 
@@ -36,7 +34,7 @@ def radiographs(path: Path, split: Any) -> Radiographs:
 
 def prior(seen: Radiographs, held: Radiographs) -> Made:
     """The components and the velocity field."""
-    parts, network = train_prior(seen.x, held.x, seed=0, say=say)
+    parts, network = train_prior(seen.x, held.x, seed=0, say=say_on_stderr)
     yield "prior", nn.ModuleDict({"parts": parts, "network": network}), {"steps": STEPS}
 
 
@@ -44,7 +42,7 @@ def contrastive(seen: Radiographs, held: Radiographs) -> Made:
     """F and G, three seeds."""
     for seed in SEEDS:
         for flips in (True, False):
-            net = recipes.contrastive(seen, flips, seed, say)
+            net = recipes.contrastive(seen, flips, seed, say_on_stderr)
             name = f"contrastive-{'flips' if flips else 'plain'}-{seed}"
             yield name, net, {"side_probe": side_probe(net, seen, held)}
 
@@ -52,7 +50,7 @@ def contrastive(seen: Radiographs, held: Radiographs) -> Made:
 def classifier(seen: Radiographs, held: Radiographs) -> Made:
     """Two supervised classifiers; the one with flips is what the flip average averages."""
     for flips in (True, False):
-        net = recipes.classifier(seen, flips, 0, say)
+        net = recipes.classifier(seen, flips, 0, say_on_stderr)
         told = {
             "accuracy": share_right(net, held.x, held.labels),
             "side_probe": side_probe(Features(net), seen, held),
@@ -62,21 +60,21 @@ def classifier(seen: Radiographs, held: Radiographs) -> Made:
 
 def autoencoder(seen: Radiographs, held: Radiographs) -> Made:
     """The autoencoder's code."""
-    net = recipes.autoencoder(seen, 0, say)
+    net = recipes.autoencoder(seen, 0, say_on_stderr)
     yield "autoencoder", net, {"side_probe": side_probe(net, seen, held)}
 
 
 def side(seen: Radiographs, held: Radiographs) -> Made:
     """The two judges of side."""
     for which in (1, 2):
-        net = recipes.side_judge(seen, which, which, say)
+        net = recipes.side_judge(seen, which, which, say_on_stderr)
         right = share_right(net, held.x, torch.ones(len(held.x)))
         yield f"side-{which}", net, {"accuracy": right, "held_out": len(held.x)}
 
 
 def label(seen: Radiographs, held: Radiographs) -> Made:
     """The judge of the label."""
-    net = recipes.label_judge(seen, 0, say)
+    net = recipes.label_judge(seen, 0, say_on_stderr)
     ill = float(held.labels.double().mean())
     told = {"accuracy": share_right(net, held.x, held.labels), "chance": max(ill, 1 - ill)}
     yield "label", net, told
@@ -92,29 +90,11 @@ PARTS: dict[str, Callable[[Radiographs, Radiographs], Made]] = {
 }
 
 
-def say(line: str) -> None:
-    """Progress goes to stderr."""
-    typer.echo(line, err=True)
-
-
-def main() -> None:
-    """Train what is named, one after the other, and write its weights."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("names", nargs="+", choices=[*PARTS, "all"])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=FOLDER)
-    asked = parser.parse_args()
-    torch.set_num_threads(1)
-    seen, val, test = (radiographs(asked.data, split) for split in ("train", "val", "test"))
-    held = Radiographs(torch.cat([val.x, test.x]), torch.cat([val.labels, test.labels]))
-    for part in PARTS if "all" in asked.names else asked.names:
-        started = time.process_time()
-        for name, network, told in PARTS[part](seen, held):
-            told["seconds"] = round(time.process_time() - started)
-            say(f"{name}: {told}")
-            store(network, name, told, asked.out)
-            started = time.process_time()
+def halves(path: Path) -> tuple[Radiographs, Radiographs]:
+    """What networks are trained on, and what is held out: validation and test."""
+    seen, val, test = (radiographs(path, split) for split in ("train", "val", "test"))
+    return seen, Radiographs(torch.cat([val.x, test.x]), torch.cat([val.labels, test.labels]))
 
 
 if __name__ == "__main__":
-    main()
+    train_parts((__doc__ or "").splitlines()[0], PARTS, halves, SHIPPED.folder)

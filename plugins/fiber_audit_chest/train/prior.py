@@ -11,8 +11,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from fiber_audit.fitting import Say, train_averaged
+
 from ..velocity import Components, Velocity
-from .loop import Say, train
 
 BATCH = 256
 STEPS = 5_000
@@ -58,7 +59,9 @@ def train_prior(x: Tensor, held_out: Tensor, seed: int, say: Say) -> tuple[Compo
         )
         return f"seen {seen:.4f} held out {held:.4f}"
 
-    net = train(lambda: Velocity(dropout=DROPOUT), loss, STEPS, say, seed=seed, check=check)
+    net = train_averaged(
+        lambda: Velocity(dropout=DROPOUT), loss, STEPS, say, seed=seed, check=check
+    )
     calibrate(parts, net, torch.Generator().manual_seed(seed))
     return parts, net
 

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fiber_audit.fitting import Say, train_averaged
+
 from ..nets import Classifier, Code, LabelJudge, SideJudge, dense, pooled
 from ..radiographs import masked, mirrored
-from .loop import Say, train
 
 TEMPERATURE = 0.1
 
@@ -62,7 +63,7 @@ def contrastive(data: Radiographs, flips: bool, seed: int, say: Say) -> Code:
         likeness.fill_diagonal_(-torch.inf)
         return F.cross_entropy(likeness, torch.arange(256).roll(128))
 
-    return train(lambda: Code(unit=True), loss, 500, say, rate=2e-3, seed=seed)
+    return train_averaged(lambda: Code(unit=True), loss, 500, say, rate=2e-3, seed=seed)
 
 
 def classifier(data: Radiographs, flips: bool, seed: int, say: Say) -> Classifier:
@@ -72,7 +73,7 @@ def classifier(data: Radiographs, flips: bool, seed: int, say: Say) -> Classifie
         x, labels = _some(data, 128, g)
         return F.binary_cross_entropy_with_logits(net(augmented(x, g, flips)), labels.float())
 
-    return train(Classifier, loss, 600, say, rate=2e-3, seed=seed)
+    return train_averaged(Classifier, loss, 600, say, rate=2e-3, seed=seed)
 
 
 class _Autoencoder(nn.Module):
@@ -94,7 +95,7 @@ def autoencoder(data: Radiographs, seed: int, say: Say) -> Code:
         error = (net.decoder(noisy) - x.flatten(1)).square().sum(1)
         return error.mean() + 0.01 * code.square().sum(1).mean()
 
-    return train(_Autoencoder, loss, 1500, say, rate=2e-3, seed=seed).code
+    return train_averaged(_Autoencoder, loss, 1500, say, rate=2e-3, seed=seed).code
 
 
 def side_judge(data: Radiographs, which: int, seed: int, say: Say) -> SideJudge:
@@ -107,7 +108,7 @@ def side_judge(data: Radiographs, which: int, seed: int, say: Say) -> SideJudge:
         x, _ = _some(data, 64, g)
         return F.softplus(-net(augmented(x, g, flips=False, by=1))).mean()
 
-    return train(build, loss, 2000, say, seed=seed)
+    return train_averaged(build, loss, 2000, say, seed=seed)
 
 
 def label_judge(data: Radiographs, seed: int, say: Say) -> LabelJudge:
@@ -117,4 +118,4 @@ def label_judge(data: Radiographs, seed: int, say: Say) -> LabelJudge:
         x, labels = _some(data, 64, g)
         return F.binary_cross_entropy_with_logits(net(augmented(x, g, True)), labels.float())
 
-    return train(LabelJudge, loss, 900, say, seed=seed)
+    return train_averaged(LabelJudge, loss, 900, say, seed=seed)

@@ -9,24 +9,10 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.embeddings import get_timestep_embedding
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from fiber_audit.fitting import ResidualBlock
 
 FREQUENCIES = 64
-
-
-class Block(nn.Module):
-    """x + W(silu(V norm(x) + condition)); zero at the start."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.inner, self.outer = nn.Linear(width, width), nn.Linear(width, width)
-        nn.init.zeros_(self.outer.weight)
-        nn.init.zeros_(self.outer.bias)
-
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        """(n, width), (n, width) -> (n, width)."""
-        return x + self.outer(F.silu(self.inner(self.norm(x)) + condition))
 
 
 class ResidualMLP(ModelMixin, ConfigMixin):  # type: ignore[misc]
@@ -39,7 +25,7 @@ class ResidualMLP(ModelMixin, ConfigMixin):  # type: ignore[misc]
         size = prod(self.state_shape)
         self.time = nn.Sequential(nn.Linear(FREQUENCIES, width), nn.SiLU(), nn.Linear(width, width))
         self.inlet = nn.Linear(size, width)
-        self.blocks = nn.ModuleList(Block(width) for _ in range(depth))
+        self.blocks = nn.ModuleList(ResidualBlock(width) for _ in range(depth))
         self.outlet = nn.Sequential(nn.LayerNorm(width), nn.SiLU(), nn.Linear(width, size))
         self.skip = nn.Linear(FREQUENCIES, size)
         nn.init.zeros_(self.skip.weight)

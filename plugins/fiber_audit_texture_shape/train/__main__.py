@@ -6,31 +6,28 @@ About 12 minutes of one core, of which the prior takes four.
 
 from __future__ import annotations
 
-import argparse
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-import typer
 from torch import nn
+
+from fiber_audit.fitting import Made, say_on_stderr, train_parts
 
 from ..nets import HEADS, SHAPES, TEXTURES, Features
 from ..shapes import Shapes, held_out, read
-from ..weights import FOLDER, store
+from ..weights import SHIPPED
 from . import recipes
 from .accuracy import probes, shares_right
 from .prior import STEPS, train_prior
 
-Made = Iterator[tuple[str, nn.Module, dict[str, Any]]]
 OF: dict[str, int] = {"shape": SHAPES, "texture": TEXTURES}
 
 
 def networks(seen: Shapes, held: Shapes) -> Made:
     """The networks under audit; what linear probes read in their features is told, too."""
     for seed, taught in enumerate(HEADS):
-        net = recipes.network(seen, taught, seed, say)
+        net = recipes.network(seen, taught, seed, say_on_stderr)
         heads = {name: size for name, size in OF.items() if taught in (name, "both", BLURRED)}
         told: dict[str, Any] = shares_right(net, held, heads)
         yield taught, net, told | {"probes": probes(Features(net), seen, held)}
@@ -42,14 +39,14 @@ def judges(seen: Shapes, held: Shapes) -> Made:
     numbers: tuple[Literal[1, 2], ...] = (1, 2)
     for of in names:
         for which in numbers:
-            net = recipes.judge_of(seen, of, which, 10 + which, say)
+            net = recipes.judge_of(seen, of, which, 10 + which, say_on_stderr)
             told = {"accuracy": shares_right(net, held, {of: OF[of]})[of]}
             yield f"judge-{of}-{which}", net, told
 
 
 def prior(seen: Shapes, held: Shapes) -> Made:
     """The components and the velocity field."""
-    codec, network = train_prior(seen, held_out(), seed=0, say=say)
+    codec, network = train_prior(seen, held_out(), seed=0, say=say_on_stderr)
     yield "prior", nn.ModuleDict({"codec": codec, "network": network}), {"steps": STEPS}
 
 
@@ -61,28 +58,10 @@ PARTS: dict[str, Callable[[Shapes, Shapes], Made]] = {
 }
 
 
-def say(line: str) -> None:
-    """Progress goes to stderr."""
-    typer.echo(line, err=True)
-
-
-def main() -> None:
-    """Train what is named, one after the other, and write its weights."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("names", nargs="+", choices=[*PARTS, "all"])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=FOLDER)
-    asked = parser.parse_args()
-    torch.set_num_threads(1)
-    seen, held = read(asked.data), read(asked.data, train=False)
-    for part in PARTS if "all" in asked.names else asked.names:
-        started = time.process_time()
-        for name, network, told in PARTS[part](seen, held):
-            told["seconds"] = round(time.process_time() - started)
-            say(f"{name}: {told}")
-            store(network, name, told, asked.out)
-            started = time.process_time()
+def halves(path: Path) -> tuple[Shapes, Shapes]:
+    """What networks are trained on, and what is held out."""
+    return read(path), read(path, train=False)
 
 
 if __name__ == "__main__":
-    main()
+    train_parts((__doc__ or "").splitlines()[0], PARTS, halves, SHIPPED.folder)

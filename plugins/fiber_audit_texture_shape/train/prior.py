@@ -7,11 +7,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from fiber_audit.fitting import Say, train_averaged
+
 from ..components import Codec
 from ..shapes import Shapes
 from ..textures import NAMES, fields
 from ..velocity import Flow, Velocity
-from .loop import Say, train
 
 BATCH, STEPS, RATE = 128, 8_000, 1e-3
 Codes = dict[str, tuple[Tensor, Tensor]]
@@ -74,7 +75,7 @@ def train_prior(
         )
         return f"seen {a:.4f} held out {b:.4f}"
 
-    whole.shape = train(build, loss, steps, say, rate=RATE, seed=seed, check=check)
+    whole.shape = train_averaged(build, loss, steps, say, rate=RATE, seed=seed, check=check)
     return codec, whole
 
 

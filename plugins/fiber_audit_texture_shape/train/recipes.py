@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fiber_audit.fitting import Say, train_averaged
+
 from ..nets import SHAPES, TEXTURES, Net, Taught, judge
 from ..rendering import some
 from ..shapes import Shapes, blurred
-from .loop import Say, train
 
 BATCH, JUDGED = 64, 900
 STEPS: dict[Taught, int] = {"shape": 800, "texture": 800, "both": 1600, "both-blurred": 800}
@@ -37,7 +38,7 @@ def network(shapes: Shapes, taught: Taught, seed: int, say: Say) -> Net:
         of_shape, of_texture = logits.split([SHAPES, TEXTURES], dim=1)
         return F.cross_entropy(of_shape, shape) + F.cross_entropy(of_texture, texture)
 
-    return train(lambda: Net(taught), loss, STEPS[taught], say, rate=3e-3, seed=seed)
+    return train_averaged(lambda: Net(taught), loss, STEPS[taught], say, rate=3e-3, seed=seed)
 
 
 def judge_of(
@@ -51,4 +52,4 @@ def judge_of(
         x = worn(x, g)
         return F.cross_entropy(net(x), shape if of == "shape" else texture)
 
-    return train(lambda: judge(which, outputs), loss, JUDGED, say, rate=3e-3, seed=seed)
+    return train_averaged(lambda: judge(which, outputs), loss, JUDGED, say, rate=3e-3, seed=seed)

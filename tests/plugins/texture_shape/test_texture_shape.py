@@ -5,19 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from fiber_audit_texture_shape import weights
 from fiber_audit_texture_shape.attributes import FigureShape, FigureTexture
 from fiber_audit_texture_shape.components import NOISE, Components
 from fiber_audit_texture_shape.dataset import TextureShape
 from fiber_audit_texture_shape.extractors import TextureShapeNet
 from fiber_audit_texture_shape.mixture import Mixture
-from fiber_audit_texture_shape.nets import HEADS, Net
+from fiber_audit_texture_shape.nets import HEADS
 from fiber_audit_texture_shape.priors import TextureShapeFlow
 from fiber_audit_texture_shape.rendering import rendered, some
 from fiber_audit_texture_shape.shapes import blurred, cut, held_out, read
 from fiber_audit_texture_shape.textures import DARK, LIGHT, NAMES, field_of, fields, inked
+from fiber_audit_texture_shape.weights import SHIPPED
 
-from fiber_audit import DataError, WeightsError, run
+from fiber_audit import DataError, run
 from fiber_audit._suite.catalogue import Catalogue
 from fiber_audit._suite.read import read as read_suite
 from fiber_audit.sampling import Noise, rms, unguided
@@ -55,18 +55,8 @@ def pictures(shapes):
 
 
 def test_the_shipped_files_are_five_megabytes_at_most():
-    found = [*weights.FOLDER.rglob("*"), *weights.FOLDER.with_name("data").rglob("*")]
+    found = [*SHIPPED.folder.rglob("*"), *SHIPPED.folder.with_name("data").rglob("*")]
     assert sum(path.stat().st_size for path in found) <= 5.1e6
-
-
-def test_damaged_weights_are_refused(monkeypatch, tmp_path):
-    monkeypatch.setattr(weights, "FOLDER", tmp_path)
-    (tmp_path / "manifest.json").write_text('{"shape": {"sha256": "0"}}')
-    with pytest.raises(WeightsError, match="missing"):
-        weights.load(Net("shape"), "shape")
-    (tmp_path / "shape.safetensors").write_bytes(b"cut")
-    with pytest.raises(WeightsError, match="manifest"):
-        weights.load(Net("shape"), "shape")
 
 
 def test_the_same_shape_has_every_texture_and_the_figure_stays(shapes):

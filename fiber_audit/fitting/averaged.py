@@ -1,4 +1,4 @@
-"""One training loop for every recipe: AdamW, warm-up and cosine, averaged weights."""
+"""A training that is over in minutes: AdamW, warm-up and cosine, averaged weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Say = Callable[[str], None]
 DECAY = 0.999
 
 
-def train(
+def train_averaged(
     build: Callable[[], Network],
     loss: Callable[[Network, torch.Generator], Tensor],
     steps: int,
