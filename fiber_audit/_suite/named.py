@@ -21,10 +21,12 @@ def unnamed(
     for name, kind in options.named_of(factory).items():
         tables = table.get(f"{kind}s")
         known = [str(key) for key in tables] if isinstance(tables, dict) else []
+        full = list[str]()
         if kind == "attribute":  # one without options needs no table
-            known += [n for c in catalogue if c.kind == kind for n in (c.name, c.qualified)]
+            known += [n for n in catalogue.names(kind) if n not in known]
+            full = [c.qualified for c in catalogue if c.kind == kind]
         for each in options.names_in(given[name]) if name in given else ():
-            if each not in known:
+            if each not in known and each not in full:
                 told = f"the suite has no such {kind}. {suggestion(each, known)}"
                 yield f"{where}.{name} = {each!r}: {told}"
             elif kind == "attribute":

@@ -29,7 +29,7 @@ def frame_of(
         DataError: it is missing, or no table.
     """
     if not path.is_file():
-        raise DataError(f"{path}: no such file.")
+        raise DataError(f"{path}: no such file; say where it is, e.g. --set queries.path=...")
     parquet = path.suffix.lower() in PARQUET
     try:
         found = pd.read_parquet(path) if parquet else _text(path, separator, header, text, only)
