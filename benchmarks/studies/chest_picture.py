@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib as mpl
 import torch
+from grid import paint_grid
 from torch import Tensor
-
-mpl.use("agg")
-import matplotlib.pyplot as plt
 
 QUERIES, DRAWS = (0, 1, 2, 3, 4, 5), 4
 TITLES = {
@@ -26,26 +23,15 @@ def paint(queries: Tensor, draws: dict[str, Tensor], usual: dict[str, Tensor], p
     usual: (q k,), above 0 where a draw shows the usual side: it is framed.
     """
     shown = [name for name in TITLES if name in draws]
-    figure, axes = plt.subplots(
-        len(QUERIES),
-        1 + len(shown),
-        figsize=(10, 3.9),
-        width_ratios=[1] + [DRAWS] * len(shown),
-        layout="constrained",
-    )
-    for row, q in zip(axes, QUERIES, strict=True):
+    rows = []
+    for q in QUERIES:
         cells = [side_by_side(queries[q : q + 1], torch.zeros(1))]
         for name in shown:
-            rows = slice(q * len(draws[name]) // len(queries), None)
-            cells.append(side_by_side(draws[name][rows][:DRAWS], usual[name][rows][:DRAWS]))
-        for axis, cell in zip(row, cells, strict=True):
-            axis.imshow(cell)
-            axis.set_axis_off()
-    for axis, title in zip(axes[0], ["query", *(TITLES[name] for name in shown)], strict=True):
-        axis.set_title(title, fontsize=9)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+            mine = slice(q * len(draws[name]) // len(queries), None)
+            cells.append(side_by_side(draws[name][mine][:DRAWS], usual[name][mine][:DRAWS]))
+        rows.append(cells)
+    titles = ["query", *(TITLES[name] for name in shown)]
+    paint_grid(rows, titles, DRAWS, path, size=(10, 3.9), dpi=110)
 
 
 def side_by_side(x: Tensor, framed: Tensor) -> Tensor:

@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from closeness import closeness
 from fiber_audit_chest.extractors import Contrastive
 from fiber_audit_chest.nets import SideJudge, pooled
 from fiber_audit_chest.priors import Both, ChestPrior, Usual
 from fiber_audit_chest.radiographs import masked, mirrored, read
 from fiber_audit_chest.weights import SHIPPED
-from fiber_audit_diffusers.trained.kernel_distance import kernel_distance
 from fiber_audit_diffusers.trained.sheet import drawn, write_sheet
 from torch import Tensor
 
@@ -40,13 +40,6 @@ OUT = ROOT / "benchmarks" / "results" / "study_chest_prior.csv"
 SHEET = ROOT / "docs" / "img" / "study_chest_prior.png"
 N = 2000
 Eye = Callable[[Tensor], Tensor]
-
-
-def biased(x: Tensor, y: Tensor) -> float:
-    """The squared distance with all pairs, (x . y / d + 1)^3, in float64; at least 0."""
-    x, y = x.double(), y.double()
-    xx, yy, xy = ((a @ b.T / x.shape[1] + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
-    return float(xx.mean() + yy.mean() - 2 * xy.mean())
 
 
 def eyes() -> dict[str, Eye]:
@@ -92,23 +85,7 @@ def rows(prior: ChestPrior, name: str, seen: Tensor, held: Tensor) -> tuple[list
         f = network(turned(seen, prior.side))
         mean, std = f.mean(0), f.std(0).clamp(min=1e-6)
         a, b, c, d = ((network(part) - mean) / std for part in (x, other, real, normal))
-        kid, floor, mark = kernel_distance(a, c), kernel_distance(b, c), kernel_distance(d, c)
-        assert kid is not None
-        assert floor is not None
-        assert mark is not None
-        found.append(
-            {
-                **shared,
-                "network": eye,
-                "distance": kid.value,
-                "stderr": kid.stderr,
-                "real": floor.value,
-                "gaussian": mark.value,
-                "biased": biased(a, c),
-                "biased_real": biased(b, c),
-                "ratio": biased(a, c) / biased(b, c),
-            }
-        )
+        found.append({**shared, "network": eye, **closeness(a, b, c, d)})
     return found, x
 
 

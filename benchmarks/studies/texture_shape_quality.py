@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from fiber_audit_diffusers.trained.kernel_distance import kernel_distance
+from closeness import closeness
 from fiber_audit_diffusers.trained.sheet import STEPS, write_sheet
 from fiber_audit_hub.efficientnet_lite0 import EfficientNetLite0
 from fiber_audit_texture_shape.attributes import FigureShape, FigureTexture
@@ -47,13 +47,6 @@ OUT = ROOT / "benchmarks" / "results" / "study_texture_shape_prior.csv"
 SHEET = ROOT / "docs" / "img" / "study_texture_shape_prior.png"
 N = 2000
 Eye = Callable[[Tensor], Tensor]
-
-
-def biased(x: Tensor, y: Tensor) -> float:
-    """The squared distance with all pairs, (x . y / d + 1)^3, in float64; at least 0."""
-    x, y = x.double(), y.double()
-    xx, yy, xy = ((a @ b.T / x.shape[1] + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
-    return float(xx.mean() + yy.mean() - 2 * xy.mean())
 
 
 def eyes() -> dict[str, Eye]:
@@ -118,23 +111,7 @@ def rows(prior: TextureShapeFlow, data: Path) -> tuple[list[dict[str, Any]], Ten
         mean, std = features[2].mean(0), features[2].std(0)
         alive = std > std.max() / 100
         a, b, c, d = (((f - mean) / std)[:, alive] for f in features)
-        kid, floor, mark = kernel_distance(a, c), kernel_distance(b, c), kernel_distance(d, c)
-        assert kid is not None
-        assert floor is not None
-        assert mark is not None
-        found.append(
-            {
-                "network": eye,
-                **shared,
-                "distance": kid.value,
-                "stderr": kid.stderr,
-                "real": floor.value,
-                "gaussian": mark.value,
-                "biased": biased(a, c),
-                "biased_real": biased(b, c),
-                "ratio": biased(a, c) / biased(b, c),
-            }
-        )
+        found.append({"network": eye, **shared, **closeness(a, b, c, d)})
     return found, x, real
 
 
