@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from fiber_audit_conditional.cond_diffusion import ConditionalDiffusion
+from denoisers import BOTH, SHAPES, built, normal, numbers
 from fiber_audit_conditional.cond_flow import ConditionalFlow
 from fiber_audit_conditional.denoising import RESOLUTION
 from rows import Rows
@@ -14,28 +14,12 @@ from fiber_audit.sampling import Noise, noise_of
 from fiber_audit.testing import gaussian_problem
 
 SMALL = {"path": "unused", "width": 16, "blocks": 2, "steps": 4}
-BOTH = pytest.mark.parametrize("kind", [ConditionalDiffusion, ConditionalFlow])
-SHAPES = pytest.mark.parametrize("shape", [(6,), (2, 8, 8)], ids=["flat", "image"])
 
 
-def numbers(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=numbers(seed))
-
-
-def built(sampler, shape=(6,), features=3, stirred=0.05):
-    """A generator as `fit` builds it, as if it had learned something; h is the head of z."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        generator = sampler.build(shape, features)
+def met(sampler, shape=(6,), features=3, stirred=0.05):
+    """A generator that knows its features: the head of z."""
+    generator = built(sampler, shape, features, stirred)
     generator.meet(lambda z: z.flatten(1)[:, :features])
-    source = numbers(1)
-    with torch.no_grad():
-        for weight in generator.parameters():
-            weight += stirred * torch.randn(weight.shape, generator=source)
     return generator
 
 
@@ -56,7 +40,7 @@ class Corrector(nn.Module):
 
 @BOTH
 def test_what_an_estimate_lacks_is_shown_in_a_draw_so_that_it_can_be_mended(kind):
-    denoiser = built(kind(**SMALL, feedback=True), (2,), 2, stirred=0.0)
+    denoiser = met(kind(**SMALL, feedback=True), (2,), 2, stirred=0.0)
     denoiser.meet(lambda z: z)
     denoiser.network = Corrector(denoiser, 2)
     h = normal(50, 2)
@@ -68,7 +52,7 @@ def test_what_an_estimate_lacks_is_shown_in_a_draw_so_that_it_can_be_mended(kind
 
 @BOTH
 def test_an_estimate_on_its_fiber_is_shown_to_lack_nothing(kind):
-    denoiser, x0 = built(kind(**SMALL, feedback=True)), normal(5, 6)
+    denoiser, x0 = met(kind(**SMALL, feedback=True)), normal(5, 6)
     h, lacks, before = denoiser.told(x0[:, :3], x0).split([3, 3, 6], dim=1)
 
     assert torch.equal(h, x0[:, :3])
@@ -80,8 +64,8 @@ def test_an_estimate_on_its_fiber_is_shown_to_lack_nothing(kind):
 @BOTH
 @SHAPES
 def test_a_fit_with_feedback_begins_where_one_without_it_ends(kind, shape):
-    plain = built(kind(**SMALL), shape)
-    more = built(kind(**SMALL, feedback=True), shape)
+    plain = met(kind(**SMALL), shape)
+    more = met(kind(**SMALL, feedback=True), shape)
     more.begin(plain.state_dict())
     h = normal(4, 3)
 
@@ -95,7 +79,7 @@ def test_a_fit_with_feedback_begins_where_one_without_it_ends(kind, shape):
 @BOTH
 @SHAPES
 def test_with_feedback_a_draw_does_not_depend_on_the_rows_beside_it(kind, shape):
-    denoiser, h = built(kind(**SMALL, feedback=True), shape), normal(5, 3)
+    denoiser, h = met(kind(**SMALL, feedback=True), shape), normal(5, 3)
     together = denoiser.sample(h, Noise(range(5)))
     alone = torch.cat([denoiser.sample(h[i : i + 1], Noise([i])) for i in range(5)])
 
@@ -106,7 +90,7 @@ def test_with_feedback_a_draw_does_not_depend_on_the_rows_beside_it(kind, shape)
 @SHAPES
 @pytest.mark.parametrize("through", ["estimate", "sampler"])
 def test_with_feedback_both_losses_reach_every_weight(kind, shape, through):
-    denoiser = built(kind(**SMALL, fiber_through=through, feedback=True), shape)
+    denoiser = met(kind(**SMALL, fiber_through=through, feedback=True), shape)
     z, h = normal(8, *shape), normal(8, 3, seed=1)
     fresh = denoiser.fresh(z, h, numbers())
     for loss in (fresh.z.square().sum(), denoiser.loss(z, h, numbers()).sum()):
@@ -120,7 +104,7 @@ def test_with_feedback_both_losses_reach_every_weight(kind, shape, through):
 
 @BOTH
 def test_half_of_a_batch_learns_without_an_estimate_and_a_quarter_from_a_second_one(kind):
-    denoiser, seen = built(kind(**SMALL, feedback=True)), []
+    denoiser, seen = met(kind(**SMALL, feedback=True)), []
     denoiser.network.register_forward_pre_hook(lambda _, args: seen.append(args[2].clone()))
     denoiser.loss(normal(8, 6), normal(8, 3), numbers())
 
@@ -130,7 +114,7 @@ def test_half_of_a_batch_learns_without_an_estimate_and_a_quarter_from_a_second_
 
 @BOTH
 def test_a_step_of_a_draw_asks_the_network_once_and_the_features_once_after_the_first(kind):
-    denoiser, calls = built(kind(**SMALL, feedback=True)), []
+    denoiser, calls = met(kind(**SMALL, feedback=True)), []
     denoiser.network.register_forward_hook(lambda *_: calls.append("network"))
     denoiser.meet(lambda z: calls.append("features") or z[:, :3])
     denoiser.sample(normal(3, 3), Noise(range(3)))
@@ -150,7 +134,7 @@ def test_the_times_of_a_walk_are_part_of_a_fit_that_walks():
 
 
 def test_the_last_step_of_even_times_is_as_long_as_the_others():
-    denoiser, seen = built(ConditionalFlow(**SMALL, power=1.0)), []
+    denoiser, seen = met(ConditionalFlow(**SMALL, power=1.0)), []
     denoiser.network.register_forward_pre_hook(lambda _, args: seen.append(float(args[1][0])))
     denoiser.sample(normal(2, 3), Noise(range(2)))
 
