@@ -210,6 +210,25 @@ def test_a_misspelt_variable_of_ours_is_an_error(command):
     assert "FIBER_AUDIT_SETT: no such variable. Did you mean 'FIBER_AUDIT_SET'" in done.stderr
 
 
+@pytest.mark.parametrize("arguments", [["list"], ["list", "--json"], ["--help"], ["--version"]])
+def test_a_reader_that_goes_away_is_one_sentence_and_3(arguments):
+    code = "from fiber_audit.commands.main import main; main()"
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            stdout=write,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        os.close(write)
+
+    assert done.returncode == 3
+    assert done.stderr == "fiber-audit: stdout cannot be written (broken pipe).\n"
+
+
 def test_a_full_device_on_stdout_is_one_sentence_and_3(tmp_path):
     code = "from fiber_audit.commands.main import main; main()"
     with open("/dev/full", "w") as full:  # noqa: PTH123

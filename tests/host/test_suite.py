@@ -31,6 +31,8 @@ def test_every_problem_is_reported_at_once_with_its_path(toy_suite, toy_catalogu
         ("drawz=1", "drawz: no such key. Did you mean 'draws'"),
         ("seed='x'", "seed = 'x': Input should be a valid integer"),
         ("samplers.proj.strength=-1", "samplers.proj.strength = -1"),
+        ("samplers.proj.strength=inf", "samplers.proj.strength = inf"),
+        ("samplers.proj.strength=nan", "samplers.proj.strength = nan"),
         ("metrics=[]", "metrics"),
         ("target='other'", "'query' or 'reconstruction'"),
         ("name='../up'", "name = '../up'"),
