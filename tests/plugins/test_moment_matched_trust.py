@@ -187,3 +187,13 @@ def test_a_draw_that_comes_again_worse_or_lost_is_not_taken():
 
     assert torch.equal(kept.states, draws.states)
     assert torch.equal(kept.path, draws.path)
+
+
+def test_priors_of_equal_weights_are_measured_each_for_itself():
+    sampler, problem = MomentMatched(), gaussian_problem(1)
+    exact, wrong = problem.prior, WrongWhereNoisy("vp", turning())
+    exact.weights_sha256 = wrong.weights_sha256 = "0" * 64
+
+    reaches = [sampler._reach(prior) for prior in (exact, wrong, exact)]
+    assert reaches[0] == reaches[2] == torch.inf
+    assert reaches[1] < torch.inf

@@ -214,3 +214,14 @@ def test_a_pair_is_calibrated_once():
     sampler.prepare(*pair(problem))
 
     assert len(calls) == once > 0
+
+
+def test_pairs_of_equal_weights_are_calibrated_each_for_itself():
+    sampler = Twisted(steps=4, polish=0, calibration=32)
+    one, other = gaussian_problem(2, seed=0), gaussian_problem(2, seed=1)
+    for part in (*pair(one), *pair(other)):
+        part.weights_sha256 = "0" * 64
+
+    first, second = (sampler._calibration(*pair(problem)) for problem in (one, other))
+    assert first is not second
+    assert sampler._calibration(*pair(one)) is first
