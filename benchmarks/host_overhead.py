@@ -29,7 +29,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fiber_audit._draw.draw import draw, to_do
+from fiber_audit._draw.draw import draw
+from fiber_audit._draw.missing import Pieces, to_do
 from fiber_audit._draw.plan import seeds
 from fiber_audit._draw.prepare import prepare
 from fiber_audit._draw.store import Store
@@ -180,9 +181,9 @@ def times() -> tuple[list[float], list[float], float]:
             (audit,) = prepared.audits
             first, then = to_do(prepared, store)
             with components.executor() as executor:
-                draw((first, ()), work, executor, store, lambda *_: None)
+                draw((first, Pieces(plan, ())), work, executor, store, lambda *_: None)
                 started = time.perf_counter()
-                draw(((), then), work, executor, store, lambda *_: None)
+                draw((Pieces(plan, ()), then), work, executor, store, lambda *_: None)
                 with_host.append(time.perf_counter() - started)
             extractor, prior = components.extractor("shape"), components.prior("latent")
             problems = []

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ..contracts import Executor
 from ..errors import DiskError, FiberAuditError, PluginError, reason_of
-from .observed import missing
-from .plan import Audit, Drawn, Piece, references
-from .prepare import Prepared
-from .rows import keeps
+from .missing import Pieces
+from .plan import Audit, Piece
 from .store import Store
 from .work import Outcome, Work
 
@@ -41,54 +39,24 @@ class Drawing:
         return self.failed.get(audit.name) or self.failed.get(audit.reference.name)
 
 
-def to_do(
-    prepared: Prepared, store: Store, share: tuple[int, int] = (0, 1), only: Audit | None = None
-) -> tuple[list[Piece], list[Piece]]:
-    """The pieces that are missing: (of references, of audits). only: of that audit alone."""
-    plan, mine = prepared.plan, prepared.plan.chunks(*share)
-    open_to = [audit for audit in plan.looks if only in (None, audit)]
-    lacks = {audit: missing(store, plan, audit, mine) for audit in open_to}
-    first: list[Piece] = []
-    kept = plan.suite.precision(tuple(prepared.components.dataset.data_shape))
-    for reference in references(open_to):
-        if not keeps(kept, reference):
-            continue  # they are drawn where they are needed
-        stored = _files(store, reference)
-        needed = {
-            q
-            for audit, found in lacks.items()
-            for lack in found
-            for q in lack.queries
-            if audit.reference == reference
-        }
-        for chunk in mine:
-            units = {q: plan.units(reference, [q]) for q in chunk if q in needed}
-            queries = tuple(q for q, ids in units.items() if any(i not in stored for i in ids))
-            if queries:
-                first.append(Piece(reference, queries, plan.units(reference, queries)))
-    then = [plan.piece(audit, lack) for audit, found in lacks.items() for lack in found]
-    return first, then
-
-
 def draw(
-    pieces: tuple[Sequence[Piece], Sequence[Piece]],
+    pieces: tuple[Pieces, Pieces],
     work: Work,
     executor: Executor,
     store: Store,
     say: Progress,
 ) -> Drawing:
     """Compute all pieces; the executor is open. What went wrong is logged and returned."""
-    total, done, drawing = sum(len(p.units) for some in pieces for p in some), 0, Drawing()
+    total, done, drawing = sum(some.draws for some in pieces), 0, Drawing()
     say(0, total, "drawing")
     for some in pieces:
-        located = _located(store, some)
-        for piece, result in _mapped(executor, work, located):
+        for piece, result in _mapped(executor, work, some.beside(store)):
             outcome = result if isinstance(result, Outcome) else _lost(piece, result)
             drawing.add(outcome)
             if outcome.status != "ok":
                 store.log(outcome.status, {"audit": outcome.drawn, "message": outcome.message,
                                            "trace": outcome.trace})  # fmt: skip
-            done += len(piece.units)
+            done += len(piece.keys) * piece.draws
             say(done, total, outcome.drawn)
     return drawing
 
@@ -111,25 +79,3 @@ def _lost(piece: Piece, error: Exception) -> Outcome:
         raise error
     trace = "".join(traceback.format_exception(error))  # with that of the worker
     return Outcome(piece.drawn.name, 0, "error", reason_of(error), trace)
-
-
-def _located(store: Store, pieces: Sequence[Piece]) -> list[Piece]:
-    """The pieces with the files that hold some of their units, or of their reference's, already."""
-    drawn = {p.drawn for p in pieces} | {
-        p.drawn.reference for p in pieces if isinstance(p.drawn, Audit)
-    }
-    files = {each: _files(store, each) for each in drawn}
-
-    def located(piece: Piece) -> Piece:
-        known = dict(files[piece.drawn])
-        if isinstance(piece.drawn, Audit):
-            known |= files[piece.drawn.reference]
-        names = dict.fromkeys(known[u] for u in (*piece.units, *piece.unguided) if u in known)
-        return replace(piece, found=tuple(names))
-
-    return [located(piece) for piece in pieces]
-
-
-def _files(store: Store, drawn: Drawn) -> dict[str, str]:
-    """Unit id -> the file of units/ that holds it."""
-    return {i: path.name for path, ids, _ in store.index("units", drawn, "id") for i in ids}

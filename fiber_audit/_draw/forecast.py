@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._suite.identity import difference
-from .draw import to_do
+from .missing import held, to_do
 from .plan import Audit, Drawn, references
 from .prepare import Prepared
 from .store import Store
@@ -43,14 +43,16 @@ def forecast(prepared: Prepared, store: Store, share: tuple[int, int] = (0, 1)) 
     found = []
     every: list[Drawn] = [*references(open_to), *open_to]
     for drawn in every:
-        pieces = [p for p in (*first, *then) if p.drawn == drawn]
-        there = {i for _, ids, _ in store.index("units", drawn, "id") for i in ids}
-        needed = sum(unit not in there for p in pieces for unit in p.units)
-        looked = sum(len(p.units) for p in pieces) if isinstance(drawn, Audit) else 0
+        lacks = [lack for each, lack in (*first.lacks, *then.lacks) if each == drawn]
+        queries = [q for lack in lacks for q in lack.queries]
+        there = held(store, plan, drawn)
+        stored = (there[plan.keys[q]][0].bit_count() for q in queries if plan.keys[q] in there)
+        asked = len(queries) * plan.per_query
+        needed, looked = asked - sum(stored), asked if isinstance(drawn, Audit) else 0
         why: list[str] = []
         if needed or looked:
             why = _why(prepared, drawn, known, before.get("queries", {}), needed)
-        took = _seconds(store, drawn)
+        took = _seconds(store, drawn, plan.drawn[drawn])
         seconds = None if took is None else took * needed
         count = len(plan.ids) * plan.per_query
         found.append(Forecast(drawn.name, count, needed, looked, seconds, tuple(why)))
@@ -77,9 +79,9 @@ def _why(
     return changed or ["not on disk" if needed else "a metric is new or changed"]
 
 
-def _seconds(store: Store, drawn: Drawn) -> float | None:
+def _seconds(store: Store, drawn: Drawn, of: str) -> float | None:
     """Seconds that a draw took, in the newest file of the audit."""
-    for path in sorted(store.files("units", drawn), key=lambda p: -p.stat().st_mtime):
+    for path in sorted(store.files("units", drawn, of), key=lambda p: -p.stat().st_mtime):
         read = store.arrays(path, ("cost.seconds",))
         if read is not None and len(read["cost.seconds"]):
             return float(read["cost.seconds"].mean())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..contracts import Part
 from ..measuring.scene import Scene
 from ..sampling import rms
-from .plan import HOST, PICTURES, Audit, Lack, Piece, Plan
+from .plan import HOST, PICTURES, Audit, Piece, Plan
 from .rows import DrawnRows
 from .shown import SHOWN
 from .store import Arrays, Store
@@ -89,34 +89,6 @@ class Observed:
         }
 
 
-def missing(
-    store: Store,
-    plan: Plan,
-    audit: Audit,
-    chunks: Sequence[tuple[int, ...]],
-    blind: Collection[str] = (),
-) -> list[Lack]:
-    """The queries of each chunk that lack something to be observed, and what.
-
-    blind: owners of looks that were tried in vain, and are not missed.
-    """
-    wanted = ({look.owner for look in plan.looks[audit]} | {HOST}) - set(blind)
-    rows, seen = plan.rows(audit), dict[int, set[str]]()
-    for _, ids, names in store.index("observed", audit, "query"):
-        owners = {name.split("|")[0] for name in names}
-        for row in ids:
-            if row in rows:
-                seen.setdefault(rows[row], set()).update(owners)
-    found = []
-    for chunk in chunks:
-        lacks = {q: wanted | ({PICTURES} if q < SHOWN else set()) for q in chunk}
-        lacks = {q: owners - seen.get(q, set()) for q, owners in lacks.items()}
-        queries = tuple(q for q, owners in lacks.items() if owners)
-        if queries:
-            found.append(Lack(queries, frozenset().union(*lacks.values())))
-    return found
-
-
 def collect(store: Store, plan: Plan, audit: Audit, scratch: Path) -> Observed:
     """Read all that was observed of an audit; large arrays are mapped from files in scratch.
 
@@ -124,9 +96,10 @@ def collect(store: Store, plan: Plan, audit: Audit, scratch: Path) -> Observed:
     after this.
     """
     reading = _Reading(plan, audit, scratch)
-    for path in store.files("observed", audit):
+    seen = plan.seen(audit)
+    for path in store.files("observed", audit, seen):
         read = store.arrays(path)
-        if read is not None and "query" in read:
+        if read is not None and "query" in read and str(read.get("of")) == seen:
             reading.add(read)
     return reading.whole()
 
@@ -135,7 +108,7 @@ class _Reading:
     """Arrays of all rows, filled file by file."""
 
     def __init__(self, plan: Plan, audit: Audit, scratch: Path) -> None:
-        self.rows, self.k, self.scratch = plan.rows(audit), plan.per_query, scratch
+        self.rows, self.k, self.scratch = plan.places, plan.per_query, scratch
         self.wanted = {look.owner for look in plan.looks[audit]} | {HOST, PICTURES}
         self.arrays: dict[Place, NDArray[Any]] = {}
         self.known: dict[Place, NDArray[np.bool_]] = {}

@@ -1,8 +1,10 @@
-"""Suite -> audits -> pieces: what there is to compute, with ids by hash and seeds by hash.
+"""Suite -> audits -> pieces: what there is to compute, named by hash and seeded by hash.
 
-A unit is one draw for one query. Its id is a hash of everything that determines it. Its noise
-comes from the root seed, the query and the draw's number alone, so that all audits of a suite
-start from the same noise and their differences are paired.
+A unit is one draw for one query: (key of the query, the draw's number), among the draws of an
+audit. The key is a hash of the query's name and content; `of` is a hash of all else that the draws
+depend on. So units are arithmetic, and no list of them is ever made. Their noise comes from the
+root seed, the query and the draw's number alone, so that all audits of a suite start from the same
+noise and their differences are paired.
 
 A piece is some queries of one audit with all their draws: what is computed, and seen by metrics,
 together.
@@ -11,7 +13,8 @@ together.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from .._suite.identity import digest
 from .._suite.suite import Suite
@@ -51,6 +54,8 @@ class Reference:
 
 
 Drawn = Audit | Reference
+Unit = tuple[str, int]
+"""A query's key and a draw's number."""
 HOST, PICTURES = "host", "pictures"
 """Owners of what the host itself observes."""
 
@@ -80,25 +85,53 @@ class Lack:
 class Piece:
     """Some queries of one audit, small and picklable.
 
-    units: ids of the draws, query-major. unguided: those of the reference. rows: an id per query of
-    what is observed. looks: what has still to be observed of them. host, pictures: whether that of
-    the host has, too. found: files of the store that hold some of these units already.
+    of: digest of all that its draws depend on but the query. keys: one per query. draws: k, of each
+    query. unguided: `of` the reference's. looks: what has still to be observed of them. host,
+    pictures: whether that of the host has, too. found: files of units/ that hold some of these
+    draws, or of the unguided ones, already.
     """
 
     drawn: Drawn
+    of: str
     queries: tuple[int, ...]
-    units: tuple[str, ...]
-    unguided: tuple[str, ...] = ()
-    rows: tuple[str, ...] = ()
+    keys: tuple[str, ...]
+    draws: int
+    unguided: str = ""
     looks: tuple[Look, ...] = ()
     host: bool = True
     pictures: bool = True
     found: tuple[str, ...] = ()
 
     @property
-    def id(self) -> str:
-        """Hash of the units' ids and of what is observed."""
-        return digest(*self.units, *(look.owner for look in self.looks), self.host, self.pictures)
+    def units(self) -> list[Unit]:
+        """Its draws, query-major."""
+        return [(key, k) for key in self.keys for k in range(self.draws)]
+
+    @property
+    def seen(self) -> str:
+        """Digest of all that its observations depend on but the query and who looks."""
+        return seen(self.of, self.unguided, self.draws)
+
+    @property
+    def reference(self) -> Piece:
+        """The prior's own draws for the same queries."""
+        assert isinstance(self.drawn, Audit)
+        return replace(self, drawn=self.drawn.reference, of=self.unguided, unguided="", looks=())
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Files that computing it reads, relative to the run directory."""
+        return tuple(f"units/{name}" for name in self.found)
+
+    def digest_of(self, units: Sequence[Unit]) -> str:
+        """Hash of some of its draws, and of what is observed."""
+        owners = (look.owner for look in self.looks)
+        return digest(*(f"{key} {k}" for key, k in units), *owners, self.host, self.pictures)
+
+
+def seen(of: str, unguided: str, draws: int) -> str:
+    """What all observations of an audit depend on: its draws, unguided ones, and how many."""
+    return digest(of, unguided, draws)
 
 
 def audits(suite: Suite) -> list[Audit]:
@@ -140,6 +173,16 @@ class Plan:
         """k, draws of a query."""
         return self.suite.draws
 
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """Digest of name and content of every query."""
+        return tuple(map(digest, self.ids, self.items))
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Key of a query -> its index."""
+        return {key: q for q, key in enumerate(self.keys)}
+
     def chunks(self, index: int = 0, count: int = 1) -> list[tuple[int, ...]]:
         """Queries that are computed together: as many as fill a batch with their draws.
 
@@ -149,32 +192,23 @@ class Plan:
         mine = range(index, len(self.ids), count)
         return [tuple(mine[first : first + size]) for first in range(0, len(mine), size)]
 
-    def unit(self, drawn: Drawn, query: int, draw: int) -> str:
-        """Id of one draw."""
-        return digest(self.drawn[drawn], self.ids[query], self.items[query], draw)
+    def seen(self, audit: Audit) -> str:
+        """What all observations of an audit depend on."""
+        return seen(self.drawn[audit], self.drawn[audit.reference], self.per_query)
 
-    def units(self, drawn: Drawn, queries: Sequence[int]) -> tuple[str, ...]:
-        """Ids of all draws of some queries, query-major."""
-        return tuple(self.unit(drawn, q, k) for q in queries for k in range(self.per_query))
-
-    def row(self, audit: Audit, query: int) -> str:
-        """Id of what is observed of one query with all its draws."""
-        key = (self.drawn[audit], self.drawn[audit.reference])
-        return digest(*key, self.ids[query], self.items[query], self.per_query)
-
-    def rows(self, audit: Audit) -> dict[str, int]:
-        """Id of a row -> the query's index."""
-        return {self.row(audit, q): q for q in range(len(self.ids))}
-
-    def piece(self, audit: Audit, lack: Lack) -> Piece:
-        """The piece that makes up for what some queries of an audit lack."""
+    def piece(self, drawn: Drawn, lack: Lack) -> Piece:
+        """The piece that makes up for what some queries lack."""
+        of, keys = self.drawn[drawn], tuple(self.keys[q] for q in lack.queries)
+        if isinstance(drawn, Reference):
+            return Piece(drawn, of, lack.queries, keys, self.per_query)
         return Piece(
-            audit,
+            drawn,
+            of,
             lack.queries,
-            self.units(audit, lack.queries),
-            self.units(audit.reference, lack.queries),
-            tuple(self.row(audit, q) for q in lack.queries),
-            tuple(look for look in self.looks[audit] if look.owner in lack.owners),
+            keys,
+            self.per_query,
+            self.drawn[drawn.reference],
+            tuple(look for look in self.looks[drawn] if look.owner in lack.owners),
             host=HOST in lack.owners,
             pictures=PICTURES in lack.owners,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -18,8 +18,8 @@ from ..measuring.scene import features_of, reconstructed
 from ..noise import Noise
 from ..sampling import finish, unguided
 from .meter import Cost, Meter
-from .plan import Audit, Drawn, Piece, Reference, seeds
-from .store import Arrays, Store
+from .plan import Audit, Drawn, Piece, Reference, Unit, seeds
+from .store import HELD, Arrays, Store
 
 COSTS = tuple(Cost().as_dict())
 Precision = Literal["float32", "uint8", "none"]
@@ -38,19 +38,20 @@ class DrawnRows:
     diagnostics: dict[str, Tensor]
 
 
-def drawn_rows(components: Components, store: Store, piece: Piece) -> DrawnRows:
+def drawn_rows(components: Components, store: Store, piece: Piece, at_once: int) -> DrawnRows:
     """All draws of a piece, in its order. What a damaged file held is drawn again."""
-    known = store.load(store.of(piece.drawn, piece.found), piece.units)
-    missing = [i for i, unit in enumerate(piece.units) if unit not in known]
+    units = piece.units
+    known = store.load(piece.found, piece.of, units)
+    missing = [i for i, unit in enumerate(units) if unit not in known]
     if missing:
         kept = components.suite.precision(tuple(components.dataset.data_shape))
-        arrays = _draw(components, piece, missing, kept)
-        units = tuple(piece.units[i] for i in missing)
-        arrays["id"] = np.array(units)
+        arrays = _draw(components, piece, missing, kept, at_once)
+        new = [units[i] for i in missing]
+        arrays["query"], arrays["draw"] = (np.array(side) for side in zip(*new, strict=True))
         if keeps(kept, piece.drawn):
-            store.save("units", replace(piece, units=units, looks=()), arrays)
-        known |= {unit: (arrays, row) for row, unit in enumerate(units)}
-    return _rows(known, piece.units)
+            store.save("units", piece, new, arrays)
+        known |= {unit: (arrays, row) for row, unit in enumerate(new)}
+    return _rows(known, units)
 
 
 def keeps(kept: Precision, drawn: Drawn) -> bool:
@@ -58,8 +59,8 @@ def keeps(kept: Precision, drawn: Drawn) -> bool:
     return kept == "float32" or (kept == "uint8" and isinstance(drawn, Audit))
 
 
-def _rows(known: dict[str, tuple[Arrays, int]], units: Sequence[str]) -> DrawnRows:
-    names = set.intersection(*[set(known[unit][0]) for unit in units]) - {"id"}
+def _rows(known: dict[Unit, tuple[Arrays, int]], units: Sequence[Unit]) -> DrawnRows:
+    names = set.intersection(*[set(known[unit][0]) for unit in units]) - HELD
     stacked = {
         name: torch.from_numpy(np.stack([known[u][0][name][known[u][1]] for u in units]))
         for name in sorted(names)
@@ -77,17 +78,19 @@ def _rows(known: dict[str, tuple[Arrays, int]], units: Sequence[str]) -> DrawnRo
     )
 
 
-def _draw(components: Components, piece: Piece, missing: Sequence[int], kept: Precision) -> Arrays:
-    """Draw some rows of a piece, a batch at a time -> arrays as they are stored."""
-    problem, suite = _problem(components, piece), components.suite
+def _draw(
+    components: Components, piece: Piece, missing: Sequence[int], kept: Precision, at_once: int
+) -> Arrays:
+    """Draw some rows of a piece, so many at once -> arrays as they are stored."""
+    problem, suite = _problem(components, piece, at_once), components.suite
     noise = seeds(suite, components.dataset.ids, piece.queries)
     own = None
     if isinstance(piece.drawn, Audit):
         audit = piece.drawn
         own = components.learned(audit.extractor, audit.prior, audit.sampler).network
     parts: list[Arrays] = []
-    for first in range(0, len(missing), suite.batch_size):
-        rows = list(missing[first : first + suite.batch_size])
+    for first in range(0, len(missing), at_once):
+        rows = list(missing[first : first + at_once])
         some = problem.select(torch.tensor(rows, device=problem.queries.device))
         with Meter(some.prior, some.extractor, own) as cost:
             draws = _sampled(components, piece, some, Noise([noise[i] for i in rows]))
@@ -99,7 +102,7 @@ def _draw(components: Components, piece: Piece, missing: Sequence[int], kept: Pr
     return {name: np.concatenate([part[name] for part in parts]) for name in sorted(names)}
 
 
-def _problem(components: Components, piece: Piece) -> Problem:
+def _problem(components: Components, piece: Piece, at_once: int) -> Problem:
     """One row per draw of the piece; targets are not a cost of the draws."""
     suite, drawn = components.suite, piece.drawn
     prior = components.prior(drawn.prior)
@@ -110,8 +113,8 @@ def _problem(components: Components, piece: Piece) -> Problem:
         extractor = components.extractor(drawn.extractor)
         aim = queries
         if suite.target == "reconstruction":
-            aim = reconstructed(prior, queries, suite.batch_size)
-        targets = features_of(extractor, aim, suite.batch_size)
+            aim = reconstructed(prior, queries, at_once)
+        targets = features_of(extractor, aim, at_once)
     rows = torch.arange(len(queries), device=queries.device).repeat_interleave(suite.draws)
     whole = Problem(extractor, prior, queries, targets)  # type: ignore[arg-type]
     return whole.select(rows)

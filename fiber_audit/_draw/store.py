@@ -1,8 +1,8 @@
 """The run directory: atomic files, so that a run can stop at any moment and go on later.
 
 suite.toml  identity.json  environment.json  log.jsonl      what was asked, by what, what failed
-units/      one file per block of draws                     every array has one row per draw
-observed/   one file per block, of what metrics saw of it   every array has rows for some queries
+units/      one file per block of draws                     arrays have one row per draw
+observed/   one file per block, of what metrics saw of it   arrays have rows for some queries
 gallery/  exhibits.json                                     what the page shows
 records.csv  records.parquet  verdicts.json  report.html    the result
 """
@@ -14,7 +14,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,13 +23,16 @@ import numpy as np
 
 from ..errors import DataError, DiskError
 from ..files import read_text, sweep, write_atomically
-from .plan import Drawn, Piece
+from .plan import Drawn, Piece, Unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Arrays = dict[str, "NDArray[Any]"]
 Kind = Literal["units", "observed"]
+HELD = {"of", "query", "draw"}
+"""Arrays that say which draws a block of units/ holds."""
+Stamp = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,9 @@ class Store:
 
     path: Path
     reading: bool = False
+    _indexed: dict[tuple[Path, tuple[str, ...]], tuple[Stamp, Arrays, list[str]]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     def open(self) -> None:
         """Make the folders, and sweep what killed processes left half written.
@@ -58,39 +64,43 @@ class Store:
                 f"({(error.strerror or str(error)).lower()}); give another folder."
             ) from error
 
-    def save(self, kind: Kind, piece: Piece, arrays: Arrays) -> Path:
-        """Write one finished block."""
+    def save(self, kind: Kind, piece: Piece, units: Sequence[Unit], arrays: Arrays) -> Path:
+        """Write one finished block: of these units, or of what was observed of them."""
+        of = piece.of if kind == "units" else piece.seen
         buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **arrays)
-        return write_atomically(self.path / kind / self.name_of(piece), buffer.getvalue())
+        np.savez(buffer, allow_pickle=False, of=np.array(of), **arrays)
+        name = f"{slug(piece.drawn)}-{of[:8]}-{piece.digest_of(units)[:16]}.npz"
+        return write_atomically(self.path / kind / name, buffer.getvalue())
 
-    @staticmethod
-    def name_of(piece: Piece) -> str:
-        """The file of a finished block."""
-        return f"{slug(piece.drawn)}-{piece.id[:16]}.npz"
-
-    @staticmethod
-    def of(drawn: Drawn, names: Iterable[str]) -> list[str]:
-        """Those files that may belong to an audit, by their names."""
-        return [name for name in names if name.rpartition("-")[0] == slug(drawn)]
-
-    def files(self, kind: Kind, drawn: Drawn) -> list[Path]:
-        """The files of an audit, in a fixed order; some may belong to another of a like name."""
-        return sorted((self.path / kind).glob(f"{slug(drawn)}-{'[0-9a-f]' * 16}.npz"))
+    def files(self, kind: Kind, drawn: Drawn, of: str) -> list[Path]:
+        """The files that hold draws of that digest, by their names, in a fixed order."""
+        return sorted((self.path / kind).glob(f"{slug(drawn)}-{of[:8]}-{'[0-9a-f]' * 16}.npz"))
 
     def index(
-        self, kind: Kind, drawn: Drawn, key: str
-    ) -> Iterator[tuple[Path, list[str], list[str]]]:
-        """(file, its row ids, its array names) of every whole file; damaged ones are removed.
+        self, kind: Kind, drawn: Drawn, of: str, wanted: tuple[str, ...]
+    ) -> Iterator[tuple[Path, Arrays, list[str]]]:
+        """(file, some of its arrays, the names of all) of every whole file of that digest.
+
+        Damaged ones are removed. What is read is remembered until the file changes.
 
         Raises:
             DiskError: a file cannot be read now, though it may be whole.
         """
-        for path in self.files(kind, drawn):
-            found = self._read(path, (key,))
-            if found is not None:
-                arrays, names = found
-                yield path, [str(i) for i in arrays[key]], names
+        for path in self.files(kind, drawn, of):
+            try:
+                stat = path.stat()
+            except FileNotFoundError:
+                continue
+            stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            known = self._indexed.get((path, wanted))
+            if known is None or known[0] != stamp:
+                found = self._read(path, ("of", *wanted))
+                if found is None:
+                    continue
+                known = self._indexed[path, wanted] = (stamp, *found)
+            _, arrays, names = known
+            if str(arrays["of"]) == of:
+                yield path, arrays, names
 
     def arrays(self, path: Path, names: Iterable[str] | None = None) -> Arrays | None:
         """Arrays of one file, all or the named ones; None if it is damaged, and then it is gone.
@@ -132,14 +142,18 @@ class Store:
         except OSError as error:
             raise DiskError(f"{path}: damaged, and cannot be removed ({error}).") from error
 
-    def load(self, names: Sequence[str], units: Sequence[str]) -> dict[str, tuple[Arrays, int]]:
-        """Unit id -> (arrays, row), for those of `units` that some files of units/ hold."""
-        wanted, found = set(units), dict[str, tuple[Arrays, int]]()
+    def load(
+        self, names: Sequence[str], of: str, units: Sequence[Unit]
+    ) -> dict[Unit, tuple[Arrays, int]]:
+        """Unit -> (arrays, row), for those of `units` that some files of units/ hold."""
+        wanted, found = set(units), dict[Unit, tuple[Arrays, int]]()
         for name in names:
-            arrays = self.arrays(self.path / "units" / name)
-            if arrays is not None and "id" in arrays:
-                ids = [str(i) for i in arrays["id"]]
-                found |= {i: (arrays, row) for row, i in enumerate(ids) if i in wanted}
+            if f"-{of[:8]}-" not in name:
+                continue
+            arrays = self.arrays(self.path / "units" / name) or {}
+            if set(arrays) >= HELD and str(arrays["of"]) == of:
+                held = enumerate(units_in(arrays))
+                found |= {unit: (arrays, row) for row, unit in held if unit in wanted}
         return found
 
     def write(self, name: str, content: str | bytes) -> Path:
@@ -180,6 +194,11 @@ def existing(path: Path) -> Store:
             f"{path}: not a run directory (it has no suite.toml); give what run printed."
         )
     return Store(path)
+
+
+def units_in(arrays: Arrays) -> list[Unit]:
+    """The units of a block, row by row."""
+    return list(zip(map(str, arrays["query"]), map(int, arrays["draw"]), strict=True))
 
 
 def now() -> str:

@@ -7,7 +7,7 @@ import sys
 import traceback
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..errors import DiskError, FiberAuditError, UsageError, WeightsError, reaso
 from ..measuring.scene import Scene, observe, whole
 from .observed import FEATURES, LOOKED, host_arrays, key_of
 from .plan import Look, Piece, Reference
+from .room import Room, out_of_memory
 from .rows import DrawnRows, drawn_rows
 from .store import Arrays, Store
 
@@ -73,6 +74,10 @@ class Work:
         except (Exception, SystemExit) as error:  # plugins may raise anything; one cell pays for it
             return Outcome(name, 0, "error", reason_of(error), traceback.format_exc())
 
+    def at(self, run: Path) -> Work:
+        """The same work in another run directory."""
+        return replace(self, run=run)
+
     def __reduce__(self) -> tuple[Any, ...]:
         if self.components is not None and any(c.plugin == "here" for c in self._used()):
             raise UsageError(
@@ -91,14 +96,30 @@ class Work:
 
     def _compute(self, piece: Piece) -> Outcome:
         components = self.components or _components(self.suite_json, self.loaded)
-        store = Store(self.run)
+        store, name, room = Store(self.run), piece.drawn.name, self._room(components)
+        draws = room.fit(name, store, partial(drawn_rows, components, store, piece))
         if isinstance(piece.drawn, Reference):
-            drawn_rows(components, store, piece)
-            return Outcome(piece.drawn.name, len(piece.units))
-        draws = drawn_rows(components, store, piece)
-        free = replace(piece, drawn=piece.drawn.reference, units=piece.unguided)
-        scene = self._scene(components, piece, draws, drawn_rows(components, store, free))
-        arrays: Arrays = {"query": np.array(piece.rows), **host_arrays(scene, piece, draws)}
+            return Outcome(name, len(piece.units))
+        free = room.fit(name, store, partial(drawn_rows, components, store, piece.reference))
+        see = partial(self._observed, components, piece, draws, free)
+        arrays, blind = room.fit(name, store, see)
+        store.save("observed", piece, piece.units, arrays)
+        return Outcome(name, len(piece.units), blind=blind)
+
+    def _room(self, components: Components) -> Room:
+        return _room(self.suite_json, self.run, components.suite.batch_size)
+
+    def _observed(
+        self,
+        components: Components,
+        piece: Piece,
+        draws: DrawnRows,
+        free: DrawnRows,
+        at_once: int,
+    ) -> tuple[Arrays, dict[str, tuple[str, str]]]:
+        """What the host and every look see; and owner of a look -> why it sees nothing."""
+        scene = self._scene(components, piece, draws, free, at_once)
+        arrays: Arrays = {"query": np.array(piece.keys), **host_arrays(scene, piece, draws)}
         blind: dict[str, tuple[str, str]] = {}
         for look in piece.looks:
             try:
@@ -108,15 +129,21 @@ class Work:
             except DiskError:
                 raise
             except (Exception, SystemExit) as error:  # one metric pays for it
+                if at_once > 1 and out_of_memory(error):
+                    raise
                 named = components.suite.metrics[look.metric].use if look.metric is not None else ""
                 told = reason_of(error)
                 blind[look.owner] = ("error", f"{named}: {told}" if named else told)
         scene.forget()
-        store.save("observed", piece, arrays)
-        return Outcome(piece.drawn.name, len(piece.units), blind=blind)
+        return arrays, blind
 
     def _scene(
-        self, components: Components, piece: Piece, draws: DrawnRows, free: DrawnRows
+        self,
+        components: Components,
+        piece: Piece,
+        draws: DrawnRows,
+        free: DrawnRows,
+        at_once: int,
     ) -> Scene:
         assert not isinstance(piece.drawn, Reference)
         suite, dataset = components.suite, components.dataset
@@ -137,7 +164,7 @@ class Work:
             diagnostics={name: x.to(suite.device) for name, x in draws.diagnostics.items()},
             spread=self.spread,
             seed=suite.seed,
-            batch_size=suite.batch_size,
+            batch_size=at_once,
         )
 
 
@@ -158,3 +185,9 @@ def _components(suite_json: str, loaded: Loaded) -> Components:
     """Those of another process: made once, for the suite at hand."""
     catalogue = loaded.again()
     return Components(parse(json.loads(suite_json), catalogue), catalogue)
+
+
+@lru_cache(maxsize=1)
+def _room(suite_json: str, run: Path, batch_size: int) -> Room:
+    """That of this process, for the run at hand."""
+    return Room(batch_size)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from .._draw.draw import Drawing, Progress, draw, to_do
-from .._draw.observed import collect, missing
+from .._draw.draw import Drawing, Progress, draw
+from .._draw.missing import missing, to_do
+from .._draw.observed import collect
 from .._draw.plan import Audit
 from .._draw.prepare import Prepared
 from .._draw.store import Store

@@ -65,6 +65,10 @@ class Executor(ABC):
     """Runs the work of a run: somewhere, in any order, each piece at least once.
 
     It is a context manager: workers may be kept between calls of map() and end with the context.
+
+    Work reads and writes the run directory ``work.run``; ``work.at(folder)`` is the same work in
+    another one, say where workers share no file system. ``piece.reads`` are the files that a piece
+    reads, relative to it; what is new in its folders units/ and observed/ afterwards was made.
     """
 
     @abstractmethod
@@ -72,6 +76,9 @@ class Executor(ABC):
         self, work: Callable[[Any], Any], pieces: Sequence[Any]
     ) -> Iterator[tuple[Any, Any | Exception]]:
         """Yield (piece, work(piece)) for every piece, in any order.
+
+        There may be a hundred thousand of them, each made when it is asked for: deal them a few at
+        a time.
 
         Where a piece cannot be computed (work raised, its worker died, it ran out of time), yield
         the exception in place of the result; the other pieces go on. In this process, call work

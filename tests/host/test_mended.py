@@ -318,8 +318,9 @@ def kept(tmp_path):
     """A store with one good file."""
     store = Store(tmp_path / "run")
     store.open()
-    piece = Piece(Audit("e", "p", "s"), (0,), ("id0",))
-    path = store.save("units", piece, {"id": np.array(["id0"]), "data": np.zeros(3)})
+    piece = Piece(Audit("e", "p", "s"), "of", (0,), ("q0",), 1)
+    rows = {"query": np.array(["q0"]), "draw": np.array([0]), "data": np.zeros(3)}
+    path = store.save("units", piece, piece.units, rows)
     return store, path
 
 

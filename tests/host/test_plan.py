@@ -1,4 +1,5 @@
-from fiber_audit._draw.plan import Plan, audits, references, seeds
+from fiber_audit._draw.missing import Pieces
+from fiber_audit._draw.plan import Lack, Plan, audits, references, seeds
 from fiber_audit._suite.read import read
 
 
@@ -22,23 +23,50 @@ def test_audits_are_the_cross_product_less_the_excluded(toy_suite, toy_catalogue
     assert [a.name for a in references(audits(suite))] == ["unguided/gauss"]
 
 
-def test_ids_tell_queries_draws_and_audits_apart_and_know_no_batch(toy_suite, toy_catalogue):
+def units(plan, drawn, queries):
+    piece = plan.piece(drawn, Lack(tuple(queries), frozenset()))
+    return [(piece.of, *unit) for unit in piece.units]
+
+
+def test_units_tell_queries_draws_and_audits_apart_and_know_no_batch(toy_suite, toy_catalogue):
     plan, audit = plan_of(toy_suite(), toy_catalogue)
     other, _ = plan_of(toy_suite(), toy_catalogue, "batch_size=2")
-    ids = plan.units(audit, range(5))
+    found = units(plan, audit, range(5))
 
-    assert len(set(ids)) == 15
-    assert other.units(audit, range(5)) == ids
-    assert not set(plan.units(audit.reference, range(5))) & set(ids)
+    assert len(set(found)) == 15
+    assert units(other, audit, range(5)) == found
+    assert not set(units(plan, audit.reference, range(5))) & set(found)
 
 
-def test_another_content_of_one_query_changes_its_ids_only(toy_suite, toy_catalogue):
+def test_another_content_of_one_query_changes_its_units_only(toy_suite, toy_catalogue):
     plan, audit = plan_of(toy_suite(), toy_catalogue)
     items = (*plan.items[:4], "other")
     changed, _ = plan_of(toy_suite(), toy_catalogue, items=items)
 
-    assert plan.units(audit, range(4)) == changed.units(audit, range(4))
-    assert not set(plan.units(audit, [4])) & set(changed.units(audit, [4]))
+    assert units(plan, audit, range(4)) == units(changed, audit, range(4))
+    assert not set(units(plan, audit, [4])) & set(units(changed, audit, [4]))
+
+
+def test_more_draws_keep_the_first_ones_and_are_observed_anew(toy_suite, toy_catalogue):
+    plan, audit = plan_of(toy_suite(), toy_catalogue)
+    more, _ = plan_of(toy_suite(), toy_catalogue, "draws=5")
+
+    assert set(units(plan, audit, range(5))) < set(units(more, audit, range(5)))
+    assert plan.seen(audit) != more.seen(audit)
+
+
+def test_pieces_are_made_when_they_are_dealt_and_know_the_files_of_their_own(
+    toy_suite, toy_catalogue
+):
+    plan, audit = plan_of(toy_suite(), toy_catalogue)
+    lacks = [(audit, Lack((q,), frozenset())) for q in range(5)]
+    held = {audit: {plan.keys[0]: (1, ("a",))}, audit.reference: {plan.keys[1]: (1, ("b", "c"))}}
+    pieces = Pieces(plan, lacks, held)
+
+    assert pieces.draws == 15
+    assert [piece.found for piece in pieces] == [("a",), ("b", "c"), (), (), ()]
+    assert [piece.queries for piece in pieces[3:]] == [(3,), (4,)]
+    assert pieces[1].reads == ("units/b", "units/c")
 
 
 def test_noise_depends_on_seed_query_and_draw_only(toy_suite, toy_catalogue):
