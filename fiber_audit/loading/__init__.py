@@ -11,6 +11,7 @@ from .hubs import hub
 from .libraries import library, versions
 from .places import placed
 from .shipped import Shipped
+from .tensors import read_tensors, trust
 
 __all__ = [
     "Shipped",
@@ -19,6 +20,8 @@ __all__ = [
     "hub",
     "library",
     "placed",
+    "read_tensors",
     "state_digest",
+    "trust",
     "versions",
 ]

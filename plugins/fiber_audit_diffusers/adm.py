@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from fiber_audit import UsageError, WeightsError
 from fiber_audit.contracts import Count, NonNegativeInt, Prediction, Prior
-from fiber_audit.loading import digest_of, versions
+from fiber_audit.loading import digest_of, read_tensors, versions
 from fiber_audit.sampling import VPSchedule, over
 
 from .adm_keys import Layout, Order, converted
@@ -114,15 +114,7 @@ def _read(path: Path) -> dict[str, Tensor]:
             f"adm: path = {str(path)!r}: no such file; download a checkpoint of guided-diffusion, "
             f"e.g. 256x256_diffusion_uncond.pt, and give its path."
         )
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        found: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file may raise anything
-        told = (str(error).splitlines() or [""])[0].rstrip(". ")
-        raise WeightsError(f"adm: path = {str(path)!r}: no state_dict ({told}).") from error
+    found = read_tensors(path)
     if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
         raise WeightsError(f"adm: path = {str(path)!r}: no state_dict; save only the weights.")
     return found

@@ -33,9 +33,9 @@ class TorchFidelityExtractor(Extractor):
     ) -> None:
         """layer: "" is the one that torch-fidelity takes for the FID.
 
-        weights: a checkpoint, which torch-fidelity unpickles: use files you trust. "" takes torch's
-        cache, and the network only if download. An extractor that others registered fetches what
-        it likes.
+        weights: a checkpoint of tensors alone; one that holds more is refused unless it is trusted
+        (--allow-pickle). "" takes torch's cache, and the network only if download. An extractor
+        that others registered fetches, and reads, what it likes.
 
         Raises:
             UnknownName: no such extractor or layer.

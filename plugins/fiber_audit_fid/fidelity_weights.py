@@ -17,6 +17,7 @@ from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.feature_extractor_vgg16 import FeatureExtractorVGG16
 
 from fiber_audit import WeightsError
+from fiber_audit.loading import read_tensors
 
 from .checkpoints import UNREADABLE, cache, digest_of
 
@@ -35,6 +36,8 @@ def constructed(
     for path, url in files.items():
         if path.is_file():
             digest_of(path)  # refuses what is not to be read
+            if weights:
+                read_tensors(path)  # torch-fidelity would run what code a file holds
         elif not path.is_dir() and (weights or not download):
             raise WeightsError(
                 f"weights = {weights!r}: no such file; give a checkpoint of {name}."

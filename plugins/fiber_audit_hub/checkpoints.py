@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
-from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from fiber_audit import WeightsError
+from fiber_audit.loading import read_tensors
 
 State = dict[str, Tensor]
 WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model_state_dict", "model")
@@ -26,27 +24,7 @@ def read(path: Path) -> State:
     Raises:
         WeightsError: no such file, or it holds something else.
     """
-    if not path.is_file():
-        raise WeightsError(f"weights = {str(path)!r}: no such file; give the path of a checkpoint.")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            found: Any = load_file(path)
-        else:
-            with torch.serialization.safe_globals([Namespace]):  # arguments of a training script
-                found = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"{path} holds more than tensors, which could run code; save network.state_dict() "
-            "alone, best as .safetensors."
-        ) from error
-    except Exception as error:  # whatever is said to a file that is no checkpoint
-        raise WeightsError(
-            f"{path} cannot be read as weights ({type(error).__name__}); give a .safetensors file "
-            "or a state_dict."
-        ) from error
-    return _unwrapped(found, path)
+    return _unwrapped(read_tensors(path), path)
 
 
 def _unwrapped(found: Any, path: Path) -> State:

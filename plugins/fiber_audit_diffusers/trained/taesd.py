@@ -12,12 +12,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 from fiber_audit import WeightsError
+from fiber_audit.loading import read_tensors
 
 WIDTH, GROUPS, LIMIT = 64, 4, 3.0
 
@@ -105,7 +105,7 @@ def read_pair(encoder: Path, decoder: Path) -> TaesdAutoencoder:
         WeightsError: they are no such files.
     """
     try:
-        states = [torch.load(p, map_location="cpu", weights_only=True) for p in (encoder, decoder)]
+        states = [read_tensors(path) for path in (encoder, decoder)]
         channels = states[1]["1.weight"].shape[1]
         found = TaesdAutoencoder(channels, any(".pool." in name for name in states[0]))
         for part, state in zip((found.encoder, found.decoder), states, strict=True):
