@@ -10,23 +10,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from .. import __version__
 from .._suite.components import Components
 from ..contracts import Dataset, Extractor, Prior
-
-LIBRARIES = (
-    "torch",
-    "torchvision",
-    "diffusers",
-    "torch-fidelity",
-    "numpy",
-    "scipy",
-    "pandas",
-    "pillow",
-)
+from ..loading import state_digest
+from .imported import imported
 
 
 def environment(components: Components) -> dict[str, Any]:
@@ -44,12 +34,13 @@ def environment(components: Components) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processors": os.cpu_count(),
-        "libraries": {name: _version(name) for name in LIBRARIES},
+        "libraries": imported(),
         "plugins": {
             c.plugin: {"distribution": c.distribution, "version": c.version} for c in catalogue
         },
         "broken_plugins": catalogue.broken,
         "components": _facts(components),
+        "weights": _weights(components),
         "git_sha": sha,
         "git_dirty": dirty,
     }
@@ -73,6 +64,27 @@ def _facts(components: Components) -> dict[str, dict[str, str]]:
     return {path: facts for path, facts in found.items() if facts}
 
 
+def _weights(components: Components) -> dict[str, str]:
+    """Path in the suite -> sha256 of the weights there, as declared, or of its parameters.
+
+    Components without any are left out, and those that cannot be made.
+    """
+    suite, found = components.suite, dict[str, str]()
+    for key in suite.extractors:
+        with suppress(Exception, SystemExit):
+            made = components.extractor(key)
+            found[f"extractors.{key}"] = made.weights_sha256 or state_digest(made.network)
+    for key in suite.priors:
+        with suppress(Exception, SystemExit):
+            prior = components.prior(key)
+            states = [state_digest(m) for _, m in sorted(prior.modules.items())]
+            found[f"priors.{key}"] = prior.weights_sha256 or " ".join(filter(None, states))
+    for key in suite.attributes:
+        with suppress(Exception, SystemExit):
+            found[f"attributes.{key}"] = components.attribute(key).weights_sha256
+    return {path: digest for path, digest in found.items() if digest}
+
+
 def git_state() -> tuple[str, bool | None]:
     """(commit, whether tracked files differ) of the working directory; ("", None) if none."""
     try:
@@ -85,10 +97,3 @@ def git_state() -> tuple[str, bool | None]:
 def _git(*words: str) -> str:
     done = subprocess.run(["git", *words], capture_output=True, text=True, timeout=10, check=True)
     return done.stdout.strip()
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""
