@@ -1,0 +1,5 @@
+"""`python -m fiber_audit` is `fiber-audit`."""
+
+from .commands.main import main
+
+main()
