@@ -1,0 +1,34 @@
+"""Folders of a process: whoever makes one removes those that killed processes left."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import tempfile
+import zlib
+from pathlib import Path
+
+
+def own_folder(prefix: str, parent: str | None = None) -> Path:
+    """A new folder of this process, in the folder for temporary files or in another."""
+    machine = f"{zlib.crc32(platform.node().encode()):08x}"  # several may share the parent
+    where = Path(parent or tempfile.gettempdir())
+    for path in where.glob(f"{prefix}-{machine}-*"):
+        found = re.match(r"(\d+)-", path.name.removeprefix(f"{prefix}-{machine}-"))
+        if found and not _lives(int(found[1])):
+            shutil.rmtree(path, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{prefix}-{machine}-{os.getpid()}-", dir=where))
+
+
+def _lives(process: int) -> bool:
+    if os.name != "posix":  # where signal 0 is not a question
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True

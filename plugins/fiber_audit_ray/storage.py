@@ -1,0 +1,169 @@
+"""A copy of the run directory under a URL, for workers that see no file of this process."""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fiber_audit import DiskError, UsageError
+from fiber_audit.records import write_atomically
+
+from .attempt import attempt
+from .directory import SUITE, Directory
+from .folders import own_folder
+
+MADE = ("units", "observed")
+"""Folders of a run directory that work writes to."""
+BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "oci"})
+"""Where there are no folders, and making one would make the bucket of a name that is mistyped."""
+
+
+def directory_of(work: Any, storage: str) -> Directory:
+    """The run directory of a run's work, shared or, with a storage, copied; other work has none."""
+    run: Path | None = getattr(work, "run", None)
+    if run is None or not (run / SUITE).is_file():
+        return Directory()
+    suite = (run / SUITE).read_bytes()
+    return (
+        Storage(run, suite, f"{url_of(storage)}/{run.name}") if storage else Directory(run, suite)
+    )
+
+
+def url_of(storage: str) -> str:
+    """A URL as it is, a path as an absolute one, which workers elsewhere understand, too.
+
+    Raises:
+        UsageError: it is neither, say a URL with one slash, which would be the name of a folder.
+    """
+    if "://" not in storage.lstrip(":/") and re.match(r":|\w{2,}:", storage):
+        raise UsageError(
+            f"executor.storage = {storage!r}: give a URL, e.g. s3://bucket/prefix, or a path."
+        )
+    return (storage if "://" in storage else str(Path(storage).absolute())).rstrip("/")
+
+
+@dataclass(frozen=True)
+class Storage(Directory):
+    """What a piece reads is copied to the URL, what it made from there; `merge` can read the copy.
+
+    url: of a folder, for fsspec. there: files that are in it by now, as this process knows.
+    """
+
+    url: str = ""
+    there: set[str] = field(default_factory=set)
+
+    def open(self) -> None:
+        """Make the folders, and put a suite.toml by which workers know the place.
+
+        Raises:
+            UsageError: the URL is none, its library is not installed, or it cannot be written.
+        """
+        try:
+            files, root = self._files()
+            kinds = files.protocol if isinstance(files.protocol, tuple) else (files.protocol,)
+            for folder in () if BUCKETS & {*kinds} else MADE:
+                files.makedirs(f"{root}/{folder}", exist_ok=True)
+            files.pipe_file(f"{root}/{SUITE}", self.suite)
+        except Exception as error:  # as the library of the URL has it
+            raise UsageError(
+                f"executor.storage: {self.url} cannot be written ({_reason(error)})."
+            ) from error
+
+    def send(self, piece: Any) -> None:
+        """Copy what a piece reads, but for what is there.
+
+        Raises:
+            DiskError: it cannot be written.
+        """
+        assert self.run is not None
+        files, root = self._files()
+        for name in piece.reads:
+            if name not in self.there and (self.run / name).is_file():
+                with _told(self.url, "written"):
+                    files.put_file(str(self.run / name), f"{root}/{name}")
+                self.there.add(name)
+
+    def receive(self, made: Sequence[str]) -> None:
+        """Copy what a worker made.
+
+        Raises:
+            DiskError: it cannot be read, or the run directory cannot be written.
+        """
+        assert self.run is not None
+        files, root = self._files()
+        for name in made:
+            with _told(self.url, "read"):
+                content = files.cat_file(f"{root}/{name}")
+            write_atomically(self.run / name, content)
+            self.there.add(name)
+
+    def unseen(self) -> str:
+        """Why this worker does not see the copy."""
+        try:
+            files, root = self._files()
+            if files.cat_file(f"{root}/{SUITE}") == self.suite:
+                return ""
+            reason = "it is that of another run"
+        except Exception as error:  # as the library of the URL has it
+            reason = _reason(error)
+        return (
+            f"executor.storage: a worker on {platform.node()} does not see {self.url}/{SUITE} "
+            f"({reason}); name a place that all nodes see, and give them what it asks for."
+        )
+
+    def compute(self, work: Any, piece: Any) -> tuple[Any, tuple[str, ...]]:
+        """The same in a folder of the piece's own: fetch, compute, and leave in the copy."""
+        files, root = self._files()
+        folder = own_folder("fiber-audit-piece")
+        try:
+            with _told(self.url, "read"):
+                for name in piece.reads:
+                    (folder / name).parent.mkdir(exist_ok=True)
+                    with suppress(FileNotFoundError):  # then it is drawn again
+                        files.get_file(f"{root}/{name}", str(folder / name))
+            before = _found(folder)
+            result = attempt(work.at(folder), piece)
+            made = tuple(n for n, state in _found(folder).items() if before.get(n) != state)
+            with _told(self.url, "written"):
+                for name in made:
+                    files.put_file(str(folder / name), f"{root}/{name}")
+            return result, made
+        except DiskError as error:
+            return error, ()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _files(self) -> tuple[Any, str]:
+        """(a file system of fsspec, the folder in it)."""
+        import fsspec
+
+        return fsspec.url_to_fs(self.url)
+
+
+def _found(folder: Path) -> dict[str, tuple[int, int]]:
+    """Name -> (size, time of change) of every file that is whole."""
+    return {
+        f"{kind}/{path.name}": (path.stat().st_size, path.stat().st_mtime_ns)
+        for kind in MADE
+        for path in sorted((folder / kind).glob("[!.]*"))
+    }
+
+
+@contextmanager
+def _told(url: str, what: str) -> Iterator[None]:
+    """What the library of a URL raises, in one sentence."""
+    try:
+        yield
+    except Exception as error:
+        raise DiskError(f"executor.storage: {url} cannot be {what} ({_reason(error)}).") from error
+
+
+def _reason(error: Exception) -> str:
+    told = " ".join(str(error).split()).rstrip(".")
+    return told[:300] or type(error).__name__
