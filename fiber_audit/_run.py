@@ -92,6 +92,7 @@ def run(
     errors = sum(each.failed for each in scored)
     if waiting:
         return Run(store.path, table, [], errors, waiting)
+    say(0, 0, "writing records and page")
     conditions += beside(table, options.baseline, options.tolerance)
     judged = judge(table, conditions, baselines)
     table = marked(table, judged)

@@ -14,7 +14,7 @@ import numpy as np
 
 from fiber_audit._score.gallery import FOLDER, Gallery, load_all
 
-QUERIES, DRAWS, ZOOM, GAP, WIDE = (3, 5, 7, 12), 4, 3, 4, 16
+QUERIES, DRAWS, ZOOM, GAP, WIDE = (2, 3, 6, 9), 4, 3, 4, 16
 ORDER = ("shape", "colour", "classifier")
 
 

@@ -48,16 +48,17 @@ def draw(
 ) -> Drawing:
     """Compute all pieces; the executor is open. What went wrong is logged and returned."""
     total, done, drawing = sum(some.draws for some in pieces), 0, Drawing()
-    say(0, total, "drawing")
+    say(0, total, next((drawn.name for some in pieces for drawn, _ in some.lacks), "drawing"))
     for some in pieces:
-        for piece, result in _mapped(executor, work, some.beside(store)):
+        names = [drawn.name for drawn, _ in some.lacks]
+        for i, (piece, result) in enumerate(_mapped(executor, work, some.beside(store)), start=1):
             outcome = result if isinstance(result, Outcome) else _lost(piece, result)
             drawing.add(outcome)
             if outcome.status != "ok":
                 store.log(outcome.status, {"audit": outcome.drawn, "message": outcome.message,
                                            "trace": outcome.trace})  # fmt: skip
             done += len(piece.keys) * piece.draws
-            say(done, total, outcome.drawn)
+            say(done, total, names[min(i, len(names) - 1)])  # the next, or one beside it
     return drawing
 
 

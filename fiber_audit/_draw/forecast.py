@@ -52,7 +52,7 @@ def forecast(prepared: Prepared, store: Store, share: tuple[int, int] = (0, 1)) 
         why: list[str] = []
         if needed or looked:
             why = _why(prepared, drawn, known, before.get("queries", {}), needed)
-        took = _seconds(store, drawn, plan.drawn[drawn])
+        took = _seconds(store, drawn)
         seconds = None if took is None else took * needed
         count = len(plan.ids) * plan.per_query
         found.append(Forecast(drawn.name, count, needed, looked, seconds, tuple(why)))
@@ -79,9 +79,9 @@ def _why(
     return changed or ["not on disk" if needed else "a metric is new or changed"]
 
 
-def _seconds(store: Store, drawn: Drawn, of: str) -> float | None:
-    """Seconds that a draw took, in the newest file of the audit."""
-    for path in sorted(store.files("units", drawn, of), key=lambda p: -p.stat().st_mtime):
+def _seconds(store: Store, drawn: Drawn) -> float | None:
+    """Seconds that a draw took, in the newest file of the audit, whatever its options were."""
+    for path in sorted(store.files("units", drawn), key=lambda p: -p.stat().st_mtime):
         read = store.arrays(path, ("cost.seconds",))
         if read is not None and len(read["cost.seconds"]):
             return float(read["cost.seconds"].mean())

@@ -18,11 +18,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from zipfile import ZipFile
 
 import numpy as np
 
+from .._suite.identity import digest
 from ..errors import DataError, DiskError
-from ..files import read_text, sweep, write_atomically
+from ..files import append, read_text, sweep, write_atomically
 from .plan import Drawn, Piece, Unit
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ Arrays = dict[str, "NDArray[Any]"]
 Kind = Literal["units", "observed"]
 HELD = {"of", "query", "draw"}
 """Arrays that say which draws a block of units/ holds."""
+HEX = "[0-9a-f]"
 Stamp = tuple[int, int, int]
 
 
@@ -57,6 +60,7 @@ class Store:
         try:
             for folder in (self.path, self.path / "units", self.path / "observed"):
                 folder.mkdir(parents=True, exist_ok=True)
+            for folder in (self.path, *filter(Path.is_dir, self.path.iterdir())):
                 sweep(folder)
         except OSError as error:
             raise DiskError(
@@ -69,12 +73,15 @@ class Store:
         of = piece.of if kind == "units" else piece.seen
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, of=np.array(of), **arrays)
+        with ZipFile(buffer, "a") as archive:
+            archive.comment = _seal(archive)
         name = f"{slug(piece.drawn)}-{of[:8]}-{piece.digest_of(units)[:16]}.npz"
         return write_atomically(self.path / kind / name, buffer.getvalue())
 
-    def files(self, kind: Kind, drawn: Drawn, of: str) -> list[Path]:
-        """The files that hold draws of that digest, by their names, in a fixed order."""
-        return sorted((self.path / kind).glob(f"{slug(drawn)}-{of[:8]}-{'[0-9a-f]' * 16}.npz"))
+    def files(self, kind: Kind, drawn: Drawn, of: str = "") -> list[Path]:
+        """The files of an audit, in a fixed order, of one digest if it is given, by their names."""
+        mark, block = of[:8] or HEX * 8, HEX * 16
+        return sorted((self.path / kind).glob(f"{slug(drawn)}-{mark}-{block}.npz"))
 
     def index(
         self, kind: Kind, drawn: Drawn, of: str, wanted: tuple[str, ...]
@@ -105,7 +112,8 @@ class Store:
     def arrays(self, path: Path, names: Iterable[str] | None = None) -> Arrays | None:
         """Arrays of one file, all or the named ones; None if it is damaged, and then it is gone.
 
-        A zip checks every array it gives against a checksum, so a flipped bit is found here.
+        A zip checks every array it gives against a checksum, so a flipped bit is found here, and
+        so is an array that another program has changed.
 
         Raises:
             DiskError: it cannot be read now, though it may be whole.
@@ -116,6 +124,8 @@ class Store:
     def _read(self, path: Path, wanted: Iterable[str] | None) -> tuple[Arrays, list[str]] | None:
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                if archive.zip.comment != _seal(archive.zip):
+                    raise ValueError("not written by this program")
                 names = list(archive.files)
                 return {name: archive[name] for name in wanted or names}, names
         except FileNotFoundError:
@@ -163,11 +173,7 @@ class Store:
     def log(self, event: str, facts: Mapping[str, Any]) -> None:
         """Append one line to log.jsonl."""
         line = {"time": now(), "event": event, **facts}
-        try:
-            with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line, allow_nan=False) + "\n")
-        except OSError as error:
-            raise DiskError(f"{self.path / 'log.jsonl'}: cannot be written ({error}).") from error
+        append(self.path / "log.jsonl", json.dumps(line, allow_nan=False))
 
     def facts(self, name: str) -> dict[str, Any]:
         """A JSON table of the run directory, {} where there is none.
@@ -194,6 +200,11 @@ def existing(path: Path) -> Store:
             f"{path}: not a run directory (it has no suite.toml); give what run printed."
         )
     return Store(path)
+
+
+def _seal(archive: ZipFile) -> bytes:
+    """A digest of the checksums of all arrays."""
+    return digest(*(f"{each.filename} {each.CRC}" for each in archive.infolist())).encode()
 
 
 def units_in(arrays: Arrays) -> list[Unit]:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .._report.plain import plain
 from ..errors import DataError, UsageError
-from .shared import Disable, Exit, Extra, Json, Settings, catalogue_of, say
+from .shared import Disable, Exit, Extra, Json, Settings, Trusted, catalogue_of, say, tell
 from .stdout import libraries_on_stderr
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ def advise(
     as_json: Json = False,
     p: Disable = [],
     plugin: Extra = [],
+    allow_pickle: Trusted = [],
 ) -> None:
     """Tell which sampler is cheapest for so many draws, training included, from a finished run.
 
@@ -46,7 +46,7 @@ def advise(
 
     if loss is not None and not math.isfinite(loss):
         raise UsageError(f"--loss {loss}: give a finite number, e.g. 0.05.")
-    catalogue = catalogue_of(p, plugin)
+    catalogue = catalogue_of(p, plugin, trusted=allow_pickle)
     resolved = read(suite, catalogue, settings)
 
     from .._draw.prepare import prepare  # torch from here on
@@ -88,7 +88,8 @@ def advise(
         typer.echo(json.dumps(told_all, allow_nan=False))
     else:
         for pair in pairs:
-            typer.echo("\n".join(plain(line) for line in pair.lines()) + "\n")
+            for line in (*pair.lines(), ""):
+                tell(line)
         for note in notes:
             say(note)
     if loss is not None and not all(pair.marked for pair in pairs):

@@ -14,7 +14,7 @@ from .._suite.catalogue import Catalogue
 from .._suite.component import KINDS, Component
 from ..errors import PluginError, SuiteError, UnknownName, UsageError, suggestion
 from .check_suite import BLIND, Row, judged, of_suite
-from .shared import Disable, Exit, Extra, Json, catalogue_of, say
+from .shared import Disable, Exit, Extra, Json, Trusted, catalogue_of, say
 from .stdout import libraries_on_stderr
 
 REQUIRED = "this option is required."
@@ -28,6 +28,7 @@ def check(
     as_json: Json = False,
     p: Disable = [],
     plugin: Extra = [],
+    allow_pickle: Trusted = [],
     settings: Annotated[
         list[str],
         typer.Option(
@@ -37,7 +38,7 @@ def check(
 ) -> None:
     """Check that components keep their contracts, before a long run finds out."""
     with libraries_on_stderr():
-        catalogue = catalogue_of(p, plugin)
+        catalogue = catalogue_of(p, plugin, trusted=allow_pickle)
     looks: Iterator[Callable[[], Row | None]]
     of_a_suite = name is not None and _names_suite(name, catalogue)
     if name is not None and of_a_suite:

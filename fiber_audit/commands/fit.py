@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from .._suite import options
 from ..contracts import Fittable, Fitting
 from ..errors import FiberAuditError, PluginError, UnknownName, UsageError, reason_of, suggestion
-from .shared import Disable, Extra, Settings, catalogue_of, say
+from .shared import Disable, Extra, Settings, Trusted, catalogue_of, say
 from .stdout import libraries_on_stderr
 
 if TYPE_CHECKING:
@@ -29,11 +28,12 @@ def fit(
     settings: Settings = [],
     p: Disable = [],
     plugin: Extra = [],
+    allow_pickle: Trusted = [],
 ) -> None:
     """Fit the priors and samplers of a suite that have to be fitted; goes on if killed."""
     from .._suite.read import read
 
-    catalogue = catalogue_of(p, plugin)
+    catalogue = catalogue_of(p, plugin, trusted=allow_pickle)
     resolved = read(suite, catalogue, settings)
     found = _in_order(_fittable(resolved, catalogue))
     if not found:
@@ -87,6 +87,7 @@ def _fit(each: _Task, task: Fitting, components: Components) -> None:
 def _fittable(suite: Suite, catalogue: Catalogue) -> Iterator[_Task]:
     """Everything that can be fitted, priors first: samplers need them."""
     from .._draw.plan import Audit, audits
+    from .._suite.options import defaults_of, validated
 
     planned = [(audit, _behind(audit.sampler, suite, catalogue)) for audit in audits(suite)]
     for kind, uses in (("prior", suite.priors), ("sampler", suite.samplers)):
@@ -94,10 +95,7 @@ def _fittable(suite: Suite, catalogue: Catalogue) -> Iterator[_Task]:
             factory = catalogue.find(kind, use.use).factory
             if not isinstance(factory, Fittable):
                 continue
-            chosen = {
-                **options.defaults_of(factory),
-                **options.validated(factory, use.options),
-            }
+            chosen = {**defaults_of(factory), **validated(factory, use.options)}
             if kind == "prior":
                 yield _Task(key, factory, chosen)
                 continue
@@ -123,11 +121,13 @@ def _in_order(tasks: Iterable[_Task]) -> list[_Task]:
 
 def _behind(sampler: str, suite: Suite, catalogue: Catalogue) -> set[str]:
     """A sampler of the suite, those that it draws by, and theirs."""
+    from .._suite.options import named_of
+
     found, ahead = set[str](), [sampler]
     while ahead:
         key = ahead.pop()
         found.add(key)
         use = suite.samplers[key]
-        named = options.named_of(catalogue.find("sampler", use.use).factory)
+        named = named_of(catalogue.find("sampler", use.use).factory)
         ahead += [use.options[n] for n, k in named.items() if k == "sampler" and n in use.options]
     return found

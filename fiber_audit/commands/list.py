@@ -10,7 +10,7 @@ import typer
 
 from .._suite.component import KINDS, Component
 from ..errors import UnknownName, suggestion
-from .shared import Disable, Extra, Json, Strict, catalogue_of, say
+from .shared import Disable, Extra, Json, Strict, catalogue_of, say, tell
 
 FIELDS = ("kind", "name", "plugin", "distribution", "version")
 
@@ -45,7 +45,7 @@ def list_(
         widths = [max((len(row[i]) for row in rows), default=0) for i in range(len(FIELDS))]
         for row in rows:
             cells = (text.ljust(width) for text, width in zip(row, widths, strict=True))
-            typer.echo("  ".join(cells).rstrip())
+            tell("  ".join(cells).rstrip())
     for name, reason in catalogue.broken.items():
         say(f"plugin {name!r} did not load: {reason}")
 

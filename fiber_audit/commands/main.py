@@ -7,20 +7,20 @@ Exit codes: 0 all conditions hold, 1 a condition failed, 2 interrupted, 3 intern
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from types import FrameType
 from typing import Annotated
 
 import typer
 
 from .. import __version__
-from .._suite.variables import AUTOLOAD, DISABLE, SET
+from .._suite.variables import AUTOLOAD, DISABLE, SET, TRUSTED
 from ..errors import FiberAuditError, UsageError, suggestion
 from .advise import advise
 from .check import check
 from .compare import compare
+from .doctor import doctor
 from .export import export
+from .figure import figure
 from .fit import fit
 from .list import list_
 from .merge import merge
@@ -28,10 +28,11 @@ from .new import new
 from .report import report
 from .run import run
 from .shared import Exit, say
+from .supervised import AGAIN, supervised
 from .tune import tune
 
 SIGINT_CODE = 130
-VARIABLES = (AUTOLOAD, DISABLE, SET)
+VARIABLES = (AUTOLOAD, DISABLE, SET, TRUSTED)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("run")(run)
@@ -40,11 +41,13 @@ app.command("report")(report)
 app.command("check")(check)
 app.command("compare")(compare)
 app.command("export")(export)
+app.command("figure")(figure)
 app.command("merge")(merge)
 app.command("fit")(fit)
 app.command("advise")(advise)
 app.command("tune")(tune)
 app.command("new")(new)
+app.command("doctor")(doctor)
 
 
 def _version(asked: bool) -> None:
@@ -62,9 +65,10 @@ def fiber_audit(
 
 def main() -> None:
     """Entry point of the console script."""
-    for name in ("SIGTERM", "SIGHUP"):  # to stop is to be interrupted: what is finished is kept
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _interrupt)
+    sys.exit(supervised(_command))
+
+
+def _command() -> int:
     code = int(guarded(sys.argv[1:]))
     try:
         sys.stdout.flush()
@@ -72,7 +76,7 @@ def main() -> None:
         say(f"stdout cannot be written ({(error.strerror or str(error)).lower()}).")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains once more
         code = Exit.INTERNAL
-    sys.exit(code)
+    return code
 
 
 def guarded(arguments: list[str]) -> int:
@@ -125,10 +129,6 @@ def _check_environment() -> None:
             raise UsageError(f"{name}: no such variable. {suggestion(name, VARIABLES)}")
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 def _interrupted() -> int:
-    say("interrupted; run the same command again to compute what is missing.")
+    say(f"interrupted; {AGAIN}.")
     return Exit.INTERRUPTED

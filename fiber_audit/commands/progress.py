@@ -1,61 +1,67 @@
-"""What a person sees in the terminal: a bar with time left, and the table at the end, on stderr."""
+"""What a run is doing, on stderr: a live line; where that is no terminal, one now and then."""
 
 from __future__ import annotations
 
 import sys
-import time
+import threading
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column
 from rich.text import Text
 
 from .._report.plain import plain
-from ..records import headlines
+from .pace import Pace
 from .shared import say
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
-
-    import pandas as pd
-
-    from .._judge.verdicts import Verdict
-
-WIDTH = 160
-"""Of what is written where stderr is no terminal."""
-EVERY = 60.0
-"""Seconds between two lines there."""
+FIRST, MOST = 10.0, 60.0
+"""Seconds of silence before a line where stderr is no terminal: they double up to the most."""
 
 
 class Bar:
-    """A progress bar on stderr, or where that is no terminal, a line every minute."""
+    """Shows what is going on; it moves while nothing is finished, too.
 
-    def __init__(self) -> None:
+    quiet: show nothing. colour: as far as the terminal has any.
+    """
+
+    def __init__(self, quiet: bool = False, colour: bool = True) -> None:
+        self._pace, self._drawing, self._what = Pace(), False, "starting"
+        console = Console(stderr=True, no_color=None if colour else True)
+        live = sys.stderr.isatty() and not console.is_dumb_terminal
         self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
+            SpinnerColumn(),
+            TextColumn(
+                "{task.description}",
+                markup=False,
+                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+            ),
+            BarColumn(20),
+            _Draws(self),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not sys.stderr.isatty(),
+            console=console,
+            disable=quiet or not live,
             transient=True,
+            expand=True,
         )
-        self._task = self._progress.add_task("preparing", total=None)
-        self._told = time.monotonic()
+        self._task = self._progress.add_task(self._what, total=None)
+        self._over, self._changed = threading.Event(), threading.Event()
+        self._beat = threading.Thread(target=self._lines, name="fiber-audit-progress", daemon=True)
+        self._silent = quiet or live
 
     def __enter__(self) -> Self:
         self._progress.start()
+        if not self._silent:
+            self._beat.start()
         return self
 
     def __exit__(
@@ -65,40 +71,44 @@ class Bar:
         trace: TracebackType | None,
     ) -> None:
         self._progress.stop()
+        self._over.set()
+        self._changed.set()
+        if self._beat.is_alive():
+            self._beat.join()
 
     def __call__(self, done: int, total: int, what: str) -> None:
         """Show that `done` of `total` draws are finished; total 0 means unknown."""
-        if total and self._progress.disable and time.monotonic() - self._told >= EVERY:
-            self._told = time.monotonic()
-            say(f"{done} of {total} draws, {what}")
+        if self._drawing != bool(total):
+            self._changed.set()
+        self._drawing, self._what = bool(total), plain(what)
         if total:
-            self._progress.update(self._task, completed=done, total=total, description=plain(what))
-        else:
-            self._progress.update(self._task, description=plain(what))
+            self._pace.add(done, total)
+        self._progress.update(
+            self._task, description=self._what, completed=done, total=total or None
+        )
+
+    def words(self) -> str:
+        """What is known of the draws, while there are some to draw."""
+        return self._pace.words() if self._drawing else ""
+
+    def _lines(self) -> None:
+        wait = FIRST
+        while not self._over.is_set():
+            if self._changed.wait(wait):
+                self._changed.clear()
+                wait = FIRST
+                continue
+            say(f"{self.words()}, {self._what}" if self._drawing else self._what)
+            wait = min(2 * wait, MOST)
 
 
-def summary_table(records: pd.DataFrame, verdicts: Sequence[Verdict]) -> None:
-    """Print the headline of every metric, what kept the others away, and the verdicts, on stderr.
+class _Draws(ProgressColumn):
+    """The count of draws, the pace, and the time that is left."""
 
-    Nothing that comes from outside (names, messages) is read as markup or obeyed by the terminal.
-    """
-    console = Console(stderr=True, width=None if sys.stderr.isatty() else WIDTH)
-    table = Table(title="pooled over queries; 95 % intervals")
-    for name in ("audit", "metric", "axis", "value", "interval", "status"):
-        table.add_column(name, justify="right" if name == "value" else "left")
-    rows = headlines(records).astype(object)
-    for row in rows.where(rows.notna(), None).to_dict("records"):
-        table.add_row(*(Text(plain(cell)) for cell in _cells(row)))
-    console.print(table)
-    for verdict in verdicts:
-        console.print(Text(f"{verdict.status}: {plain(verdict.message)}"))
+    def __init__(self, bar: Bar) -> None:
+        super().__init__(table_column=Column(no_wrap=True))
+        self._bar = bar
 
-
-def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
-    """One headline, a text per column."""
-    value = "" if row["value"] is None else f"{row['value']:.4g}"
-    known = row["ci_low"] is not None and row["ci_high"] is not None
-    interval = f"{row['ci_low']:.3g} … {row['ci_high']:.3g}" if known else ""
-    note = f" {row['message'] or ''}" if row["status"] in ("error", "skipped") else ""
-    metric = f"{row['metric']}, seen by {row['seen_by']}" if row["seen_by"] else row["metric"]
-    return (row["audit"], metric, row["axis"] or "", value, interval, f"{row['status']}{note}")
+    def render(self, task: Task) -> Text:
+        """The words of the moment."""
+        return Text(self._bar.words())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +13,9 @@ import typer
 
 from .._judge.interval import exit_code
 from ..errors import UsageError
-from .shared import Disable, Exit, Extra, Json, Settings, Strict, catalogue_of, say
+from .pace import duration
+from .shard import shard_of
+from .shared import Disable, Exit, Extra, Json, Settings, Strict, Trusted, catalogue_of, say, tell
 from .stdout import libraries_on_stderr
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ def run(
     out: Annotated[Path | None, typer.Option(help="run directory")] = None,
     settings: Settings = [],
     workers: Annotated[int | None, typer.Option(min=1, help="worker processes")] = None,
-    shard: Annotated[str, typer.Option(help="compute share i of n only", metavar="i/n")] = "1/1",
+    shard: Annotated[
+        str, typer.Option(help="compute share i of n only, or auto", metavar="i/n")
+    ] = "1/1",
     fail_on: Annotated[list[FailOn], typer.Option(help="verdicts that make the exit code 1")] = [
         FailOn.FAIL
     ],
@@ -51,43 +54,55 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="say what would be computed and why; compute nothing")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="say only what went wrong, and where the page is")
+    ] = False,
+    no_color: Annotated[
+        bool, typer.Option("--no-color", help="no colours (also: the variable NO_COLOR)")
+    ] = False,
     as_json: Json = False,
     p: Disable = [],
     plugin: Extra = [],
+    allow_pickle: Trusted = [],
     strict: Strict = False,
 ) -> None:
     """Run an audit suite (without SUITE: Color MNIST), or what is missing of it."""
-    from .._suite.read import read
-
-    share = _shard(shard)
+    share = shard_of(shard)
     if not math.isfinite(tolerance):
         raise UsageError(f"--tolerance {tolerance}: give a finite number, e.g. 0.05.")
     if update_baseline and baseline is None:
         raise UsageError("--update-baseline: name the file to update with --baseline.")
-    catalogue = catalogue_of(p, plugin, strict)
     overrides = [*settings, *([f"executor.workers={workers}"] if workers else [])]
-    resolved = read(suite, catalogue, overrides)
-
-    from .. import _run  # torch from here on
-
-    options = _run.Options(
-        out=out,
-        shard=share,
-        baseline=None if update_baseline else baseline,
-        new_baseline=baseline if update_baseline else None,
-        tolerance=tolerance,
-    )
-    if dry_run:
-        with libraries_on_stderr():
-            found = _run.forecast(resolved, catalogue, options)
-        _tell(found, as_json)
-        return
 
     from .progress import Bar
 
-    with Bar() as bar, libraries_on_stderr():
-        done = _run.run(resolved, catalogue, options, bar)
-    code = conclude(done, as_json, [choice.value for choice in fail_on])
+    found: list[Forecast] = []
+    done: Run | None = None
+    with Bar(quiet, not no_color) as bar, libraries_on_stderr():
+        bar(0, 0, "reading the suite")
+        from .._suite.read import read
+
+        catalogue = catalogue_of(p, plugin, strict, allow_pickle)
+        resolved = read(suite, catalogue, overrides)
+
+        from .. import _run  # torch from here on
+
+        options = _run.Options(
+            out=out,
+            shard=share,
+            baseline=None if update_baseline else baseline,
+            new_baseline=baseline if update_baseline else None,
+            tolerance=tolerance,
+        )
+        bar(0, 0, "preparing networks and data")
+        if dry_run:
+            found = _run.forecast(resolved, catalogue, options)
+        else:
+            done = _run.run(resolved, catalogue, options, bar)
+    if done is None:
+        _tell(found, as_json)
+        return
+    code = conclude(done, as_json, [choice.value for choice in fail_on], quiet, not no_color)
     if update_baseline and baseline is not None and code == Exit.OK:
         from .._judge.baseline import update_baseline as update
 
@@ -103,34 +118,26 @@ def _tell(found: list[Forecast], as_json: bool) -> None:
     for each in found:
         observed = f", {each.to_observe} to observe" if each.to_observe else ""
         why = f": {'; '.join(each.why)}" if each.why else ""
-        typer.echo(f"{each.name}: {each.to_draw} of {each.draws} to draw{observed}{why}")
+        tell(f"{each.name}: {each.to_draw} of {each.draws} to draw{observed}{why}")
     timed = [each.seconds for each in found if each.to_draw]
     known = [seconds for seconds in timed if seconds is not None]
     if timed and len(known) == len(timed):
-        say(f"about {_duration(sum(known))} of sampling on one worker, as timed before.")
+        say(f"about {duration(sum(known))} of sampling on one worker, as timed before.")
     elif timed:
         say("how long it takes is known once a block of each audit has been timed.")
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def conclude(done: Run, as_json: bool, fail_on: list[Any]) -> int:
+def conclude(
+    done: Run, as_json: bool, fail_on: list[Any], quiet: bool = False, colour: bool = True
+) -> int:
     """Tell a person, or a program, how a run ended; returns the exit code."""
     if as_json:
         typer.echo(json.dumps(_summary(done), allow_nan=False))
     elif not done.incomplete:
-        from .._report.tiles import sentences
-        from .._score.exhibits import load as load_exhibits
-        from .progress import summary_table
+        from .ending import tell_ending
 
-        summary_table(done.records, done.verdicts)
-        for sentence in sentences(load_exhibits(done.path), {}):
-            say(f"{sentence.audit}: {sentence.text}")
-        typer.echo(done.path / "report.html")
+        tell_ending(done, quiet, colour)
+        tell(done.path / "report.html")
     if done.incomplete:
         say(
             f"{done.incomplete} draws are left to other shards; run those with the same --out, "
@@ -154,11 +161,3 @@ def _summary(done: Run) -> dict[str, Any]:
         "verdicts": [asdict(verdict) for verdict in done.verdicts],
         "records": [{k: v for k, v in row.items() if v is not None} for row in rows],
     }
-
-
-def _shard(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
-    index, count = (int(found[1]), int(found[2])) if found else (0, 0)
-    if not 1 <= index <= count:
-        raise UsageError(f"--shard {text!r}: write i/n with 1 <= i <= n, e.g. 2/4.")
-    return index - 1, count

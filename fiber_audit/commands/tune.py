@@ -12,7 +12,7 @@ import tomli_w
 import typer
 
 from ..errors import SuiteError, UnknownName, UsageError
-from .shared import Disable, Extra, Json, Settings, catalogue_of, say
+from .shared import Disable, Extra, Json, Settings, Trusted, catalogue_of, say
 
 
 def tune(
@@ -46,12 +46,13 @@ def tune(
     as_json: Json = False,
     p: Disable = [],
     plugin: Extra = [],
+    allow_pickle: Trusted = [],
 ) -> None:
     """Find a sampler's strength on a few queries; shows the front and prints a TOML snippet."""
     from .._suite.read import read
 
     _check_finite(low=low, high=high, goal=goal)
-    catalogue = catalogue_of(p, plugin)
+    catalogue = catalogue_of(p, plugin, trusted=allow_pickle)
     full = read(suite, catalogue, [f"queries.n={queries}", f"draws={draws}", *settings])
     try:
         used = catalogue.find(

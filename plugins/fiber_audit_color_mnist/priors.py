@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Literal
 
 import torch
-from diffusers import DDPMScheduler, UNet2DModel
+from diffusers import DDPMScheduler
 from torch import Tensor
 
 from fiber_audit.contracts import Prediction, Prior
@@ -87,6 +87,8 @@ class PixelDiffusion(Prior):
     lossless = True
 
     def __init__(self) -> None:
+        from diffusers import UNet2DModel  # here: to import it takes as long as all of the others
+
         self.network = load(UNet2DModel, "pixel")
         self.vp = self.schedule = _linear_schedule()
         self.weights_sha256 = digest("pixel")

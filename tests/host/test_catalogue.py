@@ -78,11 +78,12 @@ def test_plugins_can_be_left_out_and_autoload_switched_off(monkeypatch):
     assert not list(Catalogue.load())
 
 
-@pytest.mark.parametrize("what", ["list", "--help"])
-def test_listing_and_help_import_no_torch(what):
+@pytest.mark.parametrize("what", ["list", "--help", "--version"])
+def test_what_needs_no_library_loads_none_so_that_it_answers_at_once(what):
     code = (
         "import sys; from fiber_audit.commands.main import guarded; guarded(sys.argv[1:]);"
-        "heavy = {'torch', 'diffusers', 'matplotlib', 'pandas', 'scipy'} & set(sys.modules);"
+        "heavy = {'torch', 'diffusers', 'matplotlib', 'numpy', 'pandas', 'scipy', 'PIL'};"
+        "heavy &= set(sys.modules);"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code, what], capture_output=True, text=True)

@@ -1,14 +1,23 @@
 """What comes from outside is shown on a terminal, and never obeyed by it or read as markup."""
 
+import html
 import io
+import json
+import re
+import time
 
 import pandas as pd
 import pytest
 
+from fiber_audit import records
 from fiber_audit._judge.verdicts import Verdict
 from fiber_audit._report.plain import plain
+from fiber_audit._run import Run
+from fiber_audit._score import exhibits
 from fiber_audit._suite.condition import Condition
-from fiber_audit.commands.progress import Bar, summary_table
+from fiber_audit.commands import progress
+from fiber_audit.commands.ending import tell_ending
+from fiber_audit.commands.progress import Bar
 from fiber_audit.commands.report import report
 from fiber_audit.records import frame
 
@@ -21,10 +30,16 @@ def row(text, **more):
             "status": "error", "message": text} | more  # fmt: skip
 
 
+def ending(path, table, verdicts=(), tables=None, **how):
+    """Tell how a run with this table ended."""
+    exhibits.save(tables or {}, path)
+    tell_ending(Run(path, table, list(verdicts)), **how)
+
+
 @pytest.mark.parametrize("text", MARKUP)
-def test_brackets_and_colons_in_names_and_messages_are_printed_as_they_are(capsys, text):
+def test_brackets_and_colons_in_names_and_messages_are_printed_as_they_are(tmp_path, capsys, text):
     verdict = Verdict(Condition(metric="m", max=1.0), "a", "fail", f"verdict {text}")
-    summary_table(frame([row(text)]), [verdict])
+    ending(tmp_path, frame([row(text)]), [verdict])
     shown = capsys.readouterr().err
 
     assert f"fail: verdict {text}\n" in shown
@@ -32,11 +47,11 @@ def test_brackets_and_colons_in_names_and_messages_are_printed_as_they_are(capsy
 
 
 @pytest.mark.parametrize("text", ACTING)
-def test_control_characters_never_reach_the_terminal(capsys, text):
+def test_control_characters_never_reach_the_terminal(tmp_path, capsys, text):
     verdict = Verdict(Condition(metric="m", max=1.0), "a", "fail", f"verdict {text}")
     table = frame([row("name")])
     table["message"] = pd.Series([text], dtype=object)  # as a plugin could hand it over
-    summary_table(table, [verdict])
+    ending(tmp_path, table, [verdict])
     shown = capsys.readouterr().err
 
     assert text not in shown
@@ -44,18 +59,26 @@ def test_control_characters_never_reach_the_terminal(capsys, text):
     assert f"fail: verdict {plain(text)}\n" in shown
 
 
-@pytest.mark.parametrize("text", [*MARKUP, *ACTING])
-def test_the_bar_neither_obeys_nor_interprets_what_it_says(monkeypatch, text):
-    class Terminal(io.StringIO):
-        encoding = "utf-8"
+class Terminal(io.StringIO):
+    encoding = "utf-8"
 
-        def isatty(self):
-            return True
+    def isatty(self):
+        return True
 
+
+def terminal_of(monkeypatch):
+    """Make stderr a terminal; returns what is written on it."""
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return terminal
+
+
+@pytest.mark.parametrize("text", [*MARKUP, *ACTING])
+def test_the_bar_neither_obeys_nor_interprets_what_it_says(monkeypatch, text):
+    terminal = terminal_of(monkeypatch)
     with Bar() as bar:
         bar(1, 2, f"drawing {text}")
         bar._progress.refresh()
@@ -64,7 +87,7 @@ def test_the_bar_neither_obeys_nor_interprets_what_it_says(monkeypatch, text):
     assert text in MARKUP or f"drawing {text}" not in terminal.getvalue()
 
 
-def test_a_table_shows_the_headline_of_each_metric_and_whose_view_it_is(capsys):
+def test_a_table_shows_the_headline_of_each_metric_and_whose_view_it_is(tmp_path, capsys):
     rows = [
         row("a", value=0.25, status="pass", message="all is well"),
         row("a", value=9.75, statistic="random_pairs"), row("a", value=8.75, query="q"),
@@ -73,7 +96,7 @@ def test_a_table_shows_the_headline_of_each_metric_and_whose_view_it_is(capsys):
         row("a", metric="many", statistic="two", value=7.5),
         row("b", value=None, statistic=None, message="It fell over."),
     ]  # fmt: skip
-    summary_table(frame(rows), [])
+    ending(tmp_path, frame(rows))
     shown = capsys.readouterr().err
 
     assert all(there in shown for there in ("0.25", "0.125", "clip_loss, seen by clip"))
@@ -82,9 +105,6 @@ def test_a_table_shows_the_headline_of_each_metric_and_whose_view_it_is(capsys):
 
 
 def test_the_command_prints_the_page_and_tells_of_missing_pictures(tmp_path, capsys):
-    from fiber_audit import records
-    from fiber_audit._score import exhibits
-
     run = tmp_path / "a run"
     run.mkdir()
     (run / "suite.toml").write_text("")
@@ -106,17 +126,130 @@ def test_plain_text_keeps_every_other_character():
     assert plain("a\tb\nc") == "a\\tb\\nc"
 
 
-def test_without_a_terminal_a_run_says_every_minute_how_far_it_is(monkeypatch, capsys):
-    from fiber_audit.commands import progress
-
-    now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    with progress.Bar() as bar:
-        for second in range(0, 150, 10):
+def test_the_bar_shows_the_audit_the_draws_per_second_and_the_time_left(monkeypatch):
+    terminal, now = terminal_of(monkeypatch), [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with Bar() as bar:
+        for second in (10, 20, 40):  # the first piece also loads networks
             now[0] = float(second)
-            bar(second, 150, "net/prior/sampler")
+            bar(3 * second, 300, "net/prior/sampler")
+        bar._progress.refresh()
 
-    assert capsys.readouterr().err.splitlines() == [
-        "fiber-audit: 60 of 150 draws, net/prior/sampler",
-        "fiber-audit: 120 of 150 draws, net/prior/sampler",
-    ]
+    assert "net/prior/sampler" in terminal.getvalue()
+    assert "120 of 300 draws, 3/s, 60 s left" in terminal.getvalue()
+
+
+def test_the_bar_moves_while_nothing_is_finished(monkeypatch):
+    terminal = terminal_of(monkeypatch)
+    with Bar() as bar:
+        bar(0, 0, "preparing")
+        written = []
+        for _ in range(3):
+            time.sleep(0.3)
+            written.append(len(terminal.getvalue()))
+
+    assert written[0] < written[1] < written[2]
+
+
+def test_colours_are_left_out_when_asked_by_an_option_or_by_the_variable(monkeypatch, tmp_path):
+    verdict = Verdict(Condition(metric="m", max=1.0), "a", "fail", "why")
+    shown = {}
+    for case, how, variable in [("", {}, ""), ("option", {"colour": False}, ""), ("", {}, "1")]:
+        terminal = terminal_of(monkeypatch)
+        monkeypatch.setenv("NO_COLOR", variable)
+        ending(tmp_path, frame([row("a")]), [verdict], **how)
+        shown[case or variable] = terminal.getvalue()
+
+    assert "\x1b[1;31mfail" in shown[""]
+    assert "[1;31m" not in shown["option"] + shown["1"]
+    assert "31m" not in shown["option"] + shown["1"]
+
+
+def test_quietly_only_what_is_no_pass_is_told(capsys, tmp_path, monkeypatch):
+    condition = Condition(metric="m", max=1.0)
+    verdicts = [Verdict(condition, "a", status, f"it is {status}") for status in ("pass", "fail")]
+    with Bar(quiet=True) as bar:
+        bar(1, 2, "drawing")
+    ending(tmp_path, frame([row("a")]), verdicts, quiet=True)
+
+    assert capsys.readouterr().err == "fail: it is fail\n"
+
+
+@pytest.mark.parametrize("samplers", [1, 2])
+def test_a_run_ends_with_the_sentences_of_the_first_screen_of_its_page(
+    command, toy_suite, tmp_path, samplers
+):
+    more = "[samplers.weak]\nuse = 'toy-projecting'\nstrength = 0.0\n" * (samplers - 1)
+    done = command("run", str(toy_suite(more)), "--out", "run")
+    *_, last = done.stderr.splitlines()
+    page = re.sub(r"<[^>]+>", "", (tmp_path / "run" / "report.html").read_text())
+
+    assert done.stdout == "run/report.html\n"
+    assert " ".join(last.split()) in html.unescape(" ".join(page.split()))
+
+
+def test_without_a_terminal_silence_is_broken_by_a_line_now_and_then(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "FIRST", 0.1)
+    monkeypatch.setattr(progress, "MOST", 0.2)
+    with Bar() as bar:
+        bar(0, 0, "preparing \x1b[31m")
+        time.sleep(0.25)
+        bar(60, 150, "net/prior/sampler")
+        time.sleep(0.8)
+    lines = capsys.readouterr().err.splitlines()
+
+    assert lines[0] == "fiber-audit: preparing \\x1b[31m"
+    assert lines[-1] == "fiber-audit: 60 of 150 draws, net/prior/sampler"
+    assert 3 <= len(lines) <= 7
+
+
+def test_a_short_command_says_nothing_on_its_way(capsys):
+    with Bar() as bar:
+        bar(0, 0, "preparing")
+        bar(1, 2, "net/prior/sampler")
+
+    assert capsys.readouterr().err == ""
+
+
+HOSTILE = "a\x1b]8;;http://x\x1b\\b\u202ec\x9b2Jd"
+VERBS = [
+    ["run", "SUITE", "--out", "RUN", "--dry-run"],
+    ["run", "SUITE", "--out", "RUN"],
+    ["run", "SUITE", "--out", "RUN", "--json"],
+    ["report", "RUN"],
+    ["compare", "RUN", "RUN"],
+    ["advise", "SUITE", "--draws", "5", "--out", "RUN"],
+    ["export", "RUN", "--to", "csv", "--out", "OUT"],
+    ["merge", "RUN", "--out", "OUT"],
+    ["figure", "RUN", "grid"],
+    ["check", HOSTILE],
+    ["list", HOSTILE],
+    ["run", HOSTILE],
+    ["run", "SUITE", "--set", f"{HOSTILE}=1"],
+    ["tune", HOSTILE, "--suite", "SUITE"],
+    ["new", HOSTILE],
+    ["report", HOSTILE],
+    [HOSTILE],
+]
+
+
+def test_no_verb_hands_a_terminal_what_it_would_obey(command, toy_suite, tmp_path):
+    name = json.dumps(HOSTILE)
+    text = toy_suite().read_text().replace("extractors.two", f"extractors.{name}")
+    text = text.replace("samplers.proj", f"samplers.{name}").replace('"toy"', name, 1)
+    text += (
+        f"[samplers.bad]\nuse = 'toy-projecting'\ncrash = true\n"
+        f"[[conditions]]\nmetric = 'toy_loss'\nmax = 0.0\nname = {name}\n"
+    )
+    (tmp_path / "hostile.toml").write_text(text)
+    places = {"SUITE": "hostile.toml", "RUN": f"run{HOSTILE}", "OUT": f"out{HOSTILE}"}
+    shown = ""
+    for verb in VERBS:
+        done = command(*(places.get(word, word) for word in verb))
+        shown += done.stdout + done.stderr
+        assert set(done.stdout + done.stderr) & {*map(chr, [*range(32), *range(127, 160)])} <= {
+            "\n"
+        }, verb
+        assert "\u202e" not in done.stdout + done.stderr, verb
+
+    assert "\\x1b]8;;http://x" in shown

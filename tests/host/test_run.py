@@ -406,16 +406,15 @@ def test_a_prior_of_other_inputs_than_the_queries_is_refused_before_anything_is_
 
 
 def test_hashes_of_a_configuration_are_those_of_the_first_version_so_that_baselines_live_on():
-    """Of shape/latent/ndtm of the shipped suite, as version 1 of the schema wrote them."""
+    """Of shape/latent/ndtm of a shipped suite, as version 1 of the schema wrote them."""
     from fiber_audit._draw.prepare import prepare
     from fiber_audit._draw.store import Store
     from fiber_audit._score.rows import _config, _weights
     from fiber_audit._suite.catalogue import Catalogue
 
     catalogue = Catalogue.load()
-    suite = read(
-        "color-mnist", catalogue, ["queries.n=2", "metrics=['fiber_loss_rms']", "conditions=[]"]
-    )
+    changed = ["queries.n=2", "metrics=['fiber_loss_rms']", "conditions=[]"]
+    suite = read("color-mnist-paper", catalogue, changed)
     prepared = prepare(suite, catalogue, Store(Path("no such run")))
     audit = prepared.audits[0]
 

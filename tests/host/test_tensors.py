@@ -88,3 +88,34 @@ def test_what_cannot_be_trusted_is_a_sentence(tmp_path):
     with pytest.raises(UsageError, match=r"--allow-pickle .*no such file"):
         trust([tmp_path / "none.pt"])
     assert os.environ[TRUSTED] == ""
+
+
+LOADING = """
+import torch
+from fiber_audit import hookimpl
+from fiber_audit.loading import read_tensors
+from fiber_audit.testing import LinearExtractor
+
+class Loaded(LinearExtractor):
+    def __init__(self):
+        super().__init__(read_tensors(__import__("pathlib").Path("net.pt"))["weight"])
+
+@hookimpl
+def fiber_audit_extractors():
+    return {"loaded": Loaded}
+"""
+
+
+def test_the_command_refuses_a_pickle_until_it_is_told_to_trust_it(command, toy_suite, tmp_path):
+    (tmp_path / "loading.py").write_text(LOADING)
+    torch.save(nn.Linear(4, 2), tmp_path / "net.pt")
+    suite = toy_suite("[executor]\nworkers = 2\n")
+    suite.write_text(suite.read_text().replace("toy-first-two", "loaded"))
+    line = ["run", str(suite), "--plugin", "loading.py", "--out", "run"]
+    refused = command(*line)
+    told = (tmp_path / "run" / "records.csv").read_text()
+    trusted = command(*line, "--allow-pickle", "net.pt")
+
+    assert refused.returncode == 5, "nothing to run"
+    assert "--allow-pickle" in told
+    assert trusted.returncode == 0, trusted.stderr
