@@ -8,36 +8,18 @@ its head. A cell is a TOML value, `none`, `required`, or empty where a component
 from __future__ import annotations
 
 import inspect
-import re
 import tomllib
 from pathlib import Path
 
 import pytest
+from docs_site.markdown import option_tables
+from docs_site.readmes import columns_of
 
 from fiber_audit._suite.catalogue import Catalogue
 from fiber_audit._suite.options import defaults_of
 
 PAGES = sorted((Path(__file__).parents[2] / "plugins").glob("*/README.md"))
 REQUIRED = "required"
-
-
-def cells(line):
-    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
-
-
-def option_tables(text):
-    """(heading above, columns, rows) of every table whose first column is `option`."""
-    heading, columns, rows = "", None, []
-    for line in [*text.splitlines(), ""]:
-        if line.startswith("#"):
-            heading = line
-        if columns is not None and line.startswith("|"):
-            rows.append(cells(line))
-        elif columns is not None:
-            yield heading, columns, rows[1:]  # below the rule
-            columns, rows = None, []
-        elif line.startswith("| option | ") and ("default" in line or "`" in line):
-            columns = cells(line)
 
 
 def value_of(cell):
@@ -59,12 +41,7 @@ def documented(page):
     components = {c.name: c for c in Catalogue.load() if c.plugin == plugin_of(page)}
     found = {}
     for heading, columns, rows in option_tables(page.read_text()):
-        named = {i: c.strip("`") for i, c in enumerate(columns) if c.strip("`") in components}
-        if "default" in columns:
-            in_heading = [n for n in re.findall(r"`([^`]+)`", heading) if n in components]
-            (only,) = in_heading or components
-            named = {columns.index("default"): only}
-        for i, name in named.items():
+        for name, i in columns_of(heading, columns, components).items():
             table = found.setdefault(name, {})
             for row in rows:
                 if row[i]:
