@@ -42,7 +42,7 @@ def toy_suite(tmp_path):
     return write
 
 
-WITHOUT_PLUGINS = {"report", "compare", "new"}
+WITHOUT_PLUGINS = {"report", "compare", "figure", "new"}
 """Verbs that load no plugin, so that none can be named."""
 
 

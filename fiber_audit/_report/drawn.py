@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .._score.gallery import Gallery
 from .._suite.condition import LOST
+from .anchors import anchor
 from .numbers import cell
-from .pictures import AuditGrid, grids
+from .pictures import AuditGrid, Keep, grids
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,10 +28,13 @@ class AuditDraws:
 
 
 def drawn(
-    records: pd.DataFrame, galleries: Mapping[str, Gallery], missing: Mapping[str, str]
+    records: pd.DataFrame,
+    galleries: Mapping[str, Gallery],
+    missing: Mapping[str, str],
+    keep: Keep,
 ) -> list[AuditDraws]:
     """An entry for every audit that has pictures or lacks them, in the order of the records."""
-    shown = grids(galleries)
+    shown = grids(galleries, keep)
     audits = [str(audit) for audit in records["audit"].dropna().unique()]
     return [
         AuditDraws(
@@ -44,15 +47,6 @@ def drawn(
         for audit in audits
         if audit in shown or audit in missing
     ]
-
-
-def anchor(audit: str) -> str:
-    """An id for an audit's draws: no two audits share one, and links need no escapes.
-
-    >>> anchor("shape/latent/ndtm"), anchor("my net.v2/p/s")
-    ('draws-shape/latent/ndtm', 'draws-my.20.net.2e.v2/p/s')
-    """
-    return "draws-" + re.sub(r"[^A-Za-z0-9/_-]", lambda c: f".{ord(c[0]):x}.", audit)
 
 
 def lost_in(records: pd.DataFrame, audit: str) -> str:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..files import write_atomically
 from . import facts
 from .answer import MARKS, answer_of, bounds_of
+from .beside import Beside
+from .cards import cards_of
 from .drawn import drawn
 from .headlines import axis_tables, pooled
-from .plain import plain
+from .pictures import Keep
 from .plots import scatters
+from .samplers import samplers
 from .sources import Sources, read_sources
+from .template import rendered
 from .tiles import exhibits, sentences
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-    from markupsafe import Markup
 
 FILE = "report.html"
 
@@ -29,59 +27,36 @@ def write(run: Path, tell: Callable[[str], None]) -> Path:
     sources = read_sources(run)
     for sentence in sources.missing.values():
         tell(sentence)
-    return write_atomically(run / FILE, render(sources))
+    beside = Beside(run / FILE)
+    text = render(sources, beside.keep)
+    path = write_atomically(run / FILE, text)
+    beside.sweep()
+    return path
 
 
-def render(sources: Sources) -> str:
+def render(sources: Sources, keep: Keep) -> str:
     """The text of report.html."""
     records, verdicts = sources.records, sources.verdicts
     bounds = bounds_of(records, verdicts)
-    draws = drawn(records, sources.galleries, sources.missing)
-    anchors = {d.audit: d.anchor for d in draws}
+    answer = answer_of(records, verdicts)
+    draws = drawn(records, sources.galleries, sources.missing, keep)
     suites = records["suite"].dropna()
-    return (
-        _jinja()
-        .get_template("page.html.j2")
-        .render(
-            suite=str(suites.iloc[0]) if len(suites) else "audit",
-            answer=answer_of(records, verdicts),
-            marks=MARKS,
-            tables=axis_tables(records, bounds),
-            pooled=pooled(records, bounds),
-            plots=scatters(records),
-            sentences=list(sentences(sources.tables, anchors)),
-            exhibits=list(exhibits(sources.tables, anchors)),
-            draws=draws,
-            costs=facts.costs(records),
-            cost_names=list(facts.COSTS.values()),
-            provenance=facts.provenance(records, sources.environment),
-            suite_toml=sources.suite_toml,
-        )
+    beside = samplers(records, bounds)
+    return rendered(
+        "page.html.j2",
+        suite=str(suites.iloc[0]) if len(suites) else "audit",
+        answer=answer,
+        marks=MARKS,
+        cards=cards_of(sources, answer, {d.audit: len(d.grid.queries) for d in draws if d.grid}),
+        samplers=beside,
+        plots=scatters(records) if beside else [],
+        tables=axis_tables(records, bounds),
+        pooled=pooled(records, bounds),
+        said=" ".join(sentence.text for sentence in sentences(sources.tables, {})),
+        exhibits=list(exhibits(sources.tables, {d.audit: d.anchor for d in draws})),
+        draws=draws,
+        costs=facts.costs(records),
+        cost_names=list(facts.COSTS.values()),
+        provenance=facts.provenance(records, sources.environment),
+        suite_toml=sources.suite_toml,
     )
-
-
-@cache
-def _jinja() -> Environment:
-    """Every expression of the template is plain text, then escaped; only plots are HTML."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup, escape
-
-    def breakable(text: str) -> Markup:
-        marked = str(escape(plain(text))).replace("_", "_<wbr>").replace("/", "/<wbr>")
-        return Markup(marked)  # escaped in the line above
-
-    def shown(found: object) -> object:
-        if isinstance(found, str) and not isinstance(found, Markup):
-            return plain(found, keep="\n\t")
-        return found
-
-    jinja = Environment(
-        loader=PackageLoader("fiber_audit._report", "."),
-        autoescape=True,
-        finalize=shown,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    jinja.filters["breakable"] = breakable
-    return jinja

@@ -15,7 +15,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ..records import headlines
-from .headlines import metrics_of
+from .headlines import Column, metrics_of
 from .numbers import cell
 from .plain import plain
 
@@ -38,9 +38,19 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 class AuditPoint:
     """One audit, its value and 95 % interval on x and y; an interval may be missing."""
 
-    label: str
+    audit: str
     x: tuple[float, float | None, float | None]
     y: tuple[float, float | None, float | None]
+
+
+@dataclass(frozen=True)
+class MetricPair:
+    """A fidelity metric y against a consistency metric x; floor is what true samples have on x."""
+
+    x: Column
+    y: Column
+    points: list[AuditPoint]
+    floor: float | None
 
 
 @dataclass(frozen=True)
@@ -53,29 +63,49 @@ class Plot:
 
 
 def scatters(records: pd.DataFrame) -> list[Plot]:
-    """The first fidelity metric against each consistency metric, at most three plots."""
-    columns = metrics_of(records)
-    fidelity = [c.metric for c in columns if c.axis == "fidelity"]
-    consistency = [c.metric for c in columns if c.axis == "consistency"]
-    audits = [str(a) for a in records["audit"].dropna().unique()]
-    rows = {(str(r["audit"]), str(r["metric"])): r for _, r in headlines(records).iterrows()}
-    better = {c.metric: c.better for c in columns}
-    plots: list[Plot] = []
-    for x in consistency if fidelity else ():
-        points = [p for a in audits if (p := _point(rows, a, x, fidelity[0])) is not None]
-        if points and len(plots) < MOST_PLOTS:
-            floor = _floor(records, x)
-            dotted = "" if floor is None else " (dotted: floor)"
-            labels = (_label(better[x], x) + dotted, _label(better[fidelity[0]], fidelity[0]))
-            svg = scatter(points, *labels, f"scatter-{len(plots)}", floor)
-            plots.append(Plot(svg, x, fidelity[0]))
+    """The pairs of the records as SVG elements."""
+    plots = []
+    for i, pair in enumerate(pairs(records)):
+        dotted = "" if pair.floor is None else " (dotted: floor)"
+        labels = label(pair.x) + dotted, label(pair.y)
+        svg = scatter(pair.points, *labels, f"scatter-{i}", pair.floor)
+        plots.append(Plot(svg, pair.x.metric, pair.y.metric))
     return plots
 
 
-def _label(better: str, metric: str) -> str:
+def pairs(records: pd.DataFrame) -> list[MetricPair]:
+    """The first fidelity metric against each consistency metric, at most three."""
+    columns = metrics_of(records)
+    y = next((c for c in columns if c.axis == "fidelity"), None)
+    audits = [str(a) for a in records["audit"].dropna().unique()]
+    rows = {(str(r["audit"]), str(r["metric"])): r for _, r in headlines(records).iterrows()}
+    found: list[MetricPair] = []
+    for x in columns:
+        if y is None or x.axis != "consistency":
+            continue
+        points = [p for a in audits if (p := _point(rows, a, x.metric, y.metric)) is not None]
+        if points and len(found) < MOST_PLOTS:
+            found.append(MetricPair(x, y, points, _floor(records, x.metric)))
+    return found
+
+
+def label(column: Column) -> str:
     """The metric, after an arrow to where it is better."""
-    arrow = {"lower": "↓ ", "higher": "↑ "}.get(better, "")
-    return arrow + plain(metric)
+    arrow = {"lower": "↓ ", "higher": "↑ "}.get(column.better, "")
+    return arrow + plain(column.metric)
+
+
+def bars(value: tuple[float, float | None, float | None]) -> list[list[float]] | None:
+    """A value with its interval as matplotlib wants error bars; None where there is none."""
+    centre, low, high = value
+    if low is None or high is None:
+        return None
+    return [[max(centre - low, 0.0)], [max(high - centre, 0.0)]]
+
+
+def spans(values: Sequence[float]) -> bool:
+    """Whether values ask for a logarithmic axis: they are positive and span a factor of 50."""
+    return min(values) > 0 and max(values) > 50 * min(values)
 
 
 def _floor(records: pd.DataFrame, metric: str) -> float | None:
@@ -97,7 +127,7 @@ def _point(
         if any(end is not None and abs(end) > LARGEST for end in ends):
             return None
         found.append(ends)
-    return AuditPoint(plain(audit), found[0], found[1])
+    return AuditPoint(audit, found[0], found[1])
 
 
 def scatter(
@@ -123,7 +153,7 @@ def scatter(
         for i, point in enumerate(points):
             colour = PALETTE[i % len(PALETTE)]
             axes.errorbar(
-                point.x[0], point.y[0], xerr=_bars(point.x), yerr=_bars(point.y),
+                point.x[0], point.y[0], xerr=bars(point.x), yerr=bars(point.y),
                 marker=MARKERS[i % len(MARKERS)], color=colour, markeredgecolor=PAPER,
                 markersize=8, linestyle="none", capsize=3, label=str(i),
             )  # fmt: skip
@@ -136,21 +166,14 @@ def scatter(
         )  # fmt: skip
         for text, point in zip(legend.get_texts(), points, strict=True):
             text.set_parse_math(False)
-            text.set_text(point.label)
+            text.set_text(plain(point.audit))
         buffer = io.StringIO()
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(buffer, format="svg", metadata=nothing, transparent=True)
     alt = f"Scatter of {y} against {x}: " + "; ".join(
-        f"{p.label}: {p.y[0]:.3g} against {p.x[0]:.3g}" for p in points
+        f"{plain(p.audit)}: {p.y[0]:.3g} against {p.x[0]:.3g}" for p in points
     )
     return inlined(buffer.getvalue(), name, alt)
-
-
-def _bars(value: tuple[float, float | None, float | None]) -> list[list[float]] | None:
-    centre, low, high = value
-    if low is None or high is None:
-        return None
-    return [[max(centre - low, 0.0)], [max(high - centre, 0.0)]]
 
 
 def _frame(axes: Any, points: Sequence[AuditPoint], x: str, y: str) -> None:
@@ -160,7 +183,7 @@ def _frame(axes: Any, points: Sequence[AuditPoint], x: str, y: str) -> None:
         lows = [getattr(p, which)[1] for p in points]
         floor = min([*values, *(v for v in lows if v is not None)])
         getattr(axes, f"set_{which}label")(label, color=INK, parse_math=False)
-        if floor > 0 and max(values) > 50 * min(values):
+        if floor > 0 and spans(values):
             getattr(axes, f"set_{which}scale")("log")
         elif floor >= 0:
             getattr(axes, f"set_{which}lim")(**{"left" if which == "x" else "bottom": 0})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,10 +64,25 @@ def read_sources(run: Path) -> Sources:
         verdicts=written.read(run),
         galleries={audit: galleries[audit] for audit in audits if audit in galleries},
         missing={a: _missing(a) for a in audits if a not in galleries and _drawn(records, a)},
-        tables={} if _is_old(run) else exhibits.load(run),
+        tables={} if _is_old(run) else _named_as_records(exhibits.load(run)),
         environment=_environment(run / "environment.json"),
         suite_toml=read_text(run / "suite.toml", "a suite"),
     )
+
+
+def _named_as_records(tables: dict[str, tuple[Table, ...]]) -> dict[str, tuple[Table, ...]]:
+    """Audits are called by the names that the records could hold."""
+    return {
+        metric: tuple(
+            replace(
+                each,
+                links={heading: table.printable(audit) for heading, audit in each.links.items()},
+                sentences={table.printable(a): told for a, told in each.sentences.items()},
+            )
+            for each in offered
+        )
+        for metric, offered in tables.items()
+    }
 
 
 def _is_old(run: Path) -> bool:

@@ -23,7 +23,15 @@ MOST_QUERIES = SHOWN
 SATURATED = 0.05
 """Share of an input's numbers outside the data range above which a draw is suspicious."""
 
-_FORMAT = 1
+CAUSES = (
+    "more than 5 % of its numbers had to be forced into the data range",
+    "it is no nearer to its query than another input is",
+    "a metric of the suite suspects it",
+)
+"""Why a draw is suspicious; the n-th is bit n of `Gallery.causes`."""
+
+_FORMATS = (1, 2)
+"""The first kept neither causes nor the null."""
 _ARRAYS = ("queries", "draws", "unguided", "fiber_loss", "lost", "unguided_lost", "suspicious")
 
 
@@ -38,6 +46,8 @@ class Gallery:
     suspicious: (q, k) bool, draws that a reader should not take at face value.
     lost: (q, k) bool, draws that left the finite numbers.
     queries_in_all: how many queries the audit has; 0 if only these.
+    causes: (q, k) uint8, bits of `CAUSES`; None where they were not kept.
+    null: mean feature distance of two queries, the scale of fiber_loss; 0 where it is not known.
     """
 
     audit: str
@@ -49,6 +59,8 @@ class Gallery:
     suspicious: np.ndarray
     lost: np.ndarray
     queries_in_all: int = 0
+    causes: np.ndarray | None = None
+    null: float = 0.0
 
     @property
     def unguided_lost(self) -> NDArray[np.bool_]:
@@ -82,14 +94,15 @@ def gallery_of(
     q = min(MOST_QUERIES, len(ids))
     loss, pictures = _floats(fiber_loss)[:q], _floats(draws)[:q]
     gone = np.asarray(lost, bool)[:q] | ~np.isfinite(loss) | _not_finite(pictures)
-    suspicious = np.zeros(loss.shape, bool)
+    causes = np.zeros(loss.shape, np.uint8)
     if saturation is not None:
-        suspicious |= _floats(saturation)[:q] > SATURATED
+        causes[_floats(saturation)[:q] > SATURATED] |= 1
     distances = _floats(null)
-    if np.isfinite(distances).any():
-        suspicious |= loss > np.nanmean(distances)
+    far = float(np.nanmean(distances)) if np.isfinite(distances).any() else np.inf
+    causes[loss > far] |= 2
     for flags in suspected:
-        suspicious |= np.asarray(flags, bool)[:q]
+        causes[np.asarray(flags, bool)[:q]] |= 4
+    causes[gone] = 0
     return Gallery(
         audit=audit,
         query_ids=tuple(ids[:q]),
@@ -97,9 +110,11 @@ def gallery_of(
         draws=pictures,
         fiber_loss=np.where(gone, np.nan, loss),
         unguided=_floats(unguided)[:q],
-        suspicious=suspicious & ~gone,
+        suspicious=causes > 0,
         lost=gone,
         queries_in_all=queries_in_all,
+        causes=causes,
+        null=far if np.isfinite(far) else 0.0,
     )
 
 
@@ -112,10 +127,11 @@ def save(gallery: Gallery, folder: Path) -> Path:
         DiskError: the folder cannot be written, or the disk is full.
     """
     facts = {
-        "format": _FORMAT,
+        "format": _FORMATS[0] if gallery.causes is None else _FORMATS[-1],
         "audit": gallery.audit,
         "query_ids": gallery.query_ids,
         "queries_in_all": gallery.queries_in_all,
+        "null": gallery.null,
     }
     lost = gallery.lost | ~np.isfinite(gallery.fiber_loss)
     images = gallery.queries.ndim == 4
@@ -129,6 +145,8 @@ def save(gallery: Gallery, folder: Path) -> Path:
         "unguided_lost": gallery.unguided_lost,
         "suspicious": np.asarray(gallery.suspicious, bool),
     }
+    if gallery.causes is not None:
+        arrays["causes"] = np.asarray(gallery.causes, np.uint8)
     path = folder / file_name(gallery.audit)
     with replacing(path) as file:
         np.savez(file, allow_pickle=False, **arrays)
@@ -168,7 +186,8 @@ def _load(path: Path) -> Gallery:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             facts = json.loads(archive["facts"].tobytes())
-            return _restored(facts, {name: archive[name] for name in _ARRAYS})
+            names = _ARRAYS if facts["format"] == _FORMATS[0] else (*_ARRAYS, "causes")
+            return _restored(facts, {name: archive[name] for name in names})
     except Exception as error:  # whatever a damaged or foreign file makes of its reader
         raise DataError(
             f"{path}: damaged, or not a gallery of fiber-audit; delete it and run the suite again."
@@ -180,12 +199,14 @@ def _restored(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Gallery:
     ids = tuple(facts["query_ids"])
     q, k = arrays["fiber_loss"].shape
     shape = arrays["queries"].shape[1:]
-    shapes = dict.fromkeys(_ARRAYS, (q, k))
+    shapes = dict.fromkeys(arrays, (q, k))
     shapes |= {"queries": (q, *shape), "draws": (q, k, *shape), "unguided": (q, k, *shape)}
     fits = all(arrays[name].shape == expected for name, expected in shapes.items())
+    null = float(facts.get("null", 0.0))
     finite = all(np.isfinite(array).all() for array in arrays.values())
     texts = all(isinstance(text, str) for text in (facts["audit"], *ids))
-    if facts["format"] != _FORMAT or not (fits and finite and texts and len(ids) == q):
+    known = facts["format"] in _FORMATS and np.isfinite(null)
+    if not (known and fits and finite and texts and len(ids) == q):
         raise ValueError("its parts do not fit together")
     if not arrays["draws"].size:
         raise ValueError("it shows nothing")
@@ -200,6 +221,8 @@ def _restored(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Gallery:
         suspicious=arrays["suspicious"].astype(bool),
         lost=lost,
         queries_in_all=int(facts["queries_in_all"]),
+        causes=arrays["causes"].astype(np.uint8) if "causes" in arrays else None,
+        null=null,
     )
 
 

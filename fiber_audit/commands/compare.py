@@ -30,6 +30,9 @@ def compare(
     fail_on: Annotated[list[FailOn], typer.Option(help="results that make the exit code 1")] = [
         FailOn.FAIL
     ],
+    html: Annotated[
+        Path | None, typer.Option(help="also write a page with the draws of both runs")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compare two runs headline by headline, paired where their queries match."""
@@ -44,6 +47,10 @@ def compare(
     else:
         for comparison in found:
             typer.echo(f"{comparison.status:>12}  {plain(comparison.message)}")
+    if html is not None:
+        from .._report import write_comparison
+
+        say(f"the page: {write_comparison(base, new, found, html)}")
     worse = [c.audit for c in found if c.status == "fail"]
     if worse:
         say(f"worse than {base}: {', '.join(dict.fromkeys(worse))}.")

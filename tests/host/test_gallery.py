@@ -1,10 +1,19 @@
 import json
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from fiber_audit._score.gallery import MOST_QUERIES, Gallery, file_name, gallery_of, load_all, save
+from fiber_audit._score.gallery import (
+    CAUSES,
+    MOST_QUERIES,
+    Gallery,
+    file_name,
+    gallery_of,
+    load_all,
+    save,
+)
 from fiber_audit.errors import DataError
 
 NAMES = [
@@ -76,6 +85,34 @@ def test_a_draw_is_suspicious_if_saturated_or_beyond_the_null_or_suspected():
     found = made(fiber_loss=loss, saturation=saturation, suspected=[suspected], null=null)
 
     assert found.suspicious.tolist() == [[True, False, True], [False, False, True]]
+
+
+def test_why_a_draw_is_suspicious_and_the_null_are_kept(kept):
+    suspected = np.array([[False, True, False]] * 2)
+    saturation = np.array([[0.5, 0.5, 0.0]] * 2)
+    found = kept(made(fiber_loss=np.full((2, 3), 0.5), saturation=saturation, null=0.25,
+                      suspected=[suspected]))  # fmt: skip
+
+    assert found.causes.tolist() == [[1 | 2, 1 | 2 | 4, 2]] * 2
+    assert np.array_equal(found.suspicious, found.causes > 0)
+    assert found.null == 0.25
+    assert len(CAUSES) == 3
+    assert kept(made(null=np.empty(0))).null == 0
+
+
+def test_a_gallery_of_the_first_format_is_read(tmp_path):
+    path = save(replace(made(), causes=None), tmp_path)
+    with np.load(path) as archive:
+        parts = dict(archive)
+    facts = json.loads(parts["facts"].tobytes())
+    assert facts.pop("format") == 1
+    del facts["null"]
+    parts["facts"] = np.frombuffer(json.dumps(facts | {"format": 1}).encode(), np.uint8)
+    np.savez(path, **parts)
+
+    (found,) = load_all(tmp_path)
+    assert found.causes is None
+    assert found.null == 0
 
 
 def test_a_single_query_has_no_null_to_be_beyond():
@@ -155,8 +192,10 @@ def test_parts_that_do_not_fit_together_are_refused(tmp_path):
     with np.load(path) as archive:
         parts = dict(archive)
     changes = {
-        "format": {"facts": _facts(format=2)}, "ids": {"facts": _facts(query_ids=["one"])},
+        "format": {"facts": _facts(format=3)}, "ids": {"facts": _facts(query_ids=["one"])},
         "text": {"facts": _facts(audit=5)}, "shape": {"draws": parts["draws"][:1]},
+        "causes": {"causes": parts["causes"][:1]}, "null": {"facts": _facts(null="far")},
+        "infinite": {"facts": _facts(null=float("inf"))},
         "nan": {"fiber_loss": np.full((2, 3), np.nan)},
         "nothing": {n: a[..., :0] for n, a in parts.items() if a.ndim > 2},
     }  # fmt: skip
@@ -167,7 +206,7 @@ def test_parts_that_do_not_fit_together_are_refused(tmp_path):
 
 
 def _facts(**changed):
-    facts = {"format": 1, "audit": "a/b/c", "query_ids": ["x", "y"], "queries_in_all": 2} | changed
+    facts = {"format": 2, "audit": "a/b/c", "query_ids": ["x", "y"], "queries_in_all": 2} | changed
     return np.frombuffer(json.dumps(facts).encode(), np.uint8)
 
 
