@@ -39,11 +39,21 @@ def lesser(among: Row, from_query: Row | None) -> Row:
     """The lesser of two estimates of one share; both have to say that an attribute is ignored.
 
     Draws of one query may differ as much as unguided ones do, and still be drawn towards it: then
-    its attribute is not ignored, though no single value of it is pinned.
+    its attribute is not ignored, though no single value of it is pinned. Draws that agree with each
+    other and not with their query contradict: then the interval reaches to both.
+
+    >>> row = {"value": 0.03, "ci_low": 0.02, "ci_high": 0.04}
+    >>> told(lesser(row, row | {"value": 1.1, "ci_high": 1.2}))
+    '3 % [2, 120]'
     """
     if from_query is None or among["value"] is None or from_query["value"] is None:
         return among
-    return among if among["value"] <= from_query["value"] else from_query
+    less, more = sorted((among, from_query), key=lambda row: float(row["value"]))
+    if less["value"] <= PINNED and more["value"] > MIDDLE:
+        ends = [row[end] for row in (less, more) for end in ("value", "ci_low", "ci_high")]
+        known = [end for end in ends if end is not None]
+        return {**less, "ci_low": min(known), "ci_high": max(known)}
+    return less
 
 
 def told(row: Row) -> str:
@@ -66,13 +76,13 @@ def sentence_of(extractor: str, found: Mapping[str, Row], missed: float | None =
     >>> sentence_of("shape", {"colour": row, "digit": row | {"value": 0.02, "ci_high": 0.04}})
     'shape ignores colour (97 % [94, 99]) and pins digit (2 % [94, 4]).'
     """
-    grouped: dict[Word, list[str]] = {}
+    grouped: dict[Word, list[tuple[str, Row]]] = {}
     for name, row in sorted(found.items(), key=lambda each: -abs(each[1]["value"] - 0.5)):
         word = word_of(row["value"], row["ci_low"], row["ci_high"])
-        grouped.setdefault(word, []).append(f"{name} ({told(row)})")
+        grouped.setdefault(word, []).append((name, row))
     order: Sequence[Word] = ("ignores", "pins", "keeps part of", "undecided on")
-    parts = [f"{_verb(word)} {_listed(grouped[word])}" for word in order if word in grouped]
-    text = f"{extractor} {_listed(parts)}."
+    parts = [f"{_verb(word)} {_named(grouped[word])}" for word in order if word in grouped]
+    text = f"{extractor} {_joined(parts)}."
     if missed is not None and missed > MISSED:
         text += (
             f" But its draws miss the fiber by {100 * missed:.0f} % of a random pair, so that what "
@@ -144,12 +154,22 @@ def _verb(word: Word) -> str:
     return "is undecided on" if word == "undecided on" else word
 
 
-def _listed(parts: Sequence[str]) -> str:
-    """Words in a row, not too many.
+def _named(group: Sequence[tuple[str, Row]]) -> str:
+    """The attributes of one verb: the most telling ones, of these the most varied first.
 
-    >>> _listed(["a", "b", "c"]), _listed(["a", "b", "c", "d", "e", "f", "g", "h"])
-    ('a, b and c', 'a, b, c, d, e and 3 more')
+    >>> row = {"value": 0.0, "ci_low": None, "ci_high": None}
+    >>> _named([(name, row) for name in "abcdefgh"])
+    'a (0 %), b (0 %), c (0 %), d (0 %), e (0 %) and 3 more'
     """
-    if len(parts) > LISTED + 1:
-        parts = [*parts[:LISTED], f"{len(parts) - LISTED} more"]
+    kept = group if len(group) <= LISTED + 1 else group[:LISTED]
+    words = [f"{n} ({told(r)})" for n, r in sorted(kept, key=lambda each: -each[1]["value"])]
+    return _joined([*words, f"{len(group) - len(kept)} more"] if len(group) > len(kept) else words)
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """Words in a row.
+
+    >>> _joined(["a", "b", "c"]), _joined(["a"])
+    ('a, b and c', 'a')
+    """
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

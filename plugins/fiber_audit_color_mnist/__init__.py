@@ -43,6 +43,7 @@ def fiber_audit_attributes() -> Offers:
     return {
         "digit": "fiber_audit_color_mnist.attributes:Digit",
         "digit-colour": "fiber_audit_color_mnist.attributes:DigitColour",
+        "digit-ink": "fiber_audit_color_mnist.attributes:DigitInk",
         "digit-slant": "fiber_audit_color_mnist.attributes:DigitSlant",
         "digit-thickness": "fiber_audit_color_mnist.attributes:DigitThickness",
         "digit-position": "fiber_audit_color_mnist.attributes:DigitPosition",

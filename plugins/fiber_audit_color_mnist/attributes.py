@@ -1,4 +1,4 @@
-"""What varies among coloured digits, and has a name: digit, colour, slant, thickness, position."""
+"""What varies among coloured digits, and has a name: digit, colours, slant, thickness, place."""
 
 from __future__ import annotations
 
@@ -40,6 +40,22 @@ class DigitColour(Attribute):
     def read(self, x: Tensor) -> Tensor:
         """Coloured digits (n, 3, 28, 28) -> (n, 3)."""
         return background_of(x)
+
+
+class DigitInk(Attribute):
+    """`digit-ink`: the colour of the strokes, (n, 3): of the pixels that are least like the back.
+
+    In the data it follows from the background's, so that what frees it alone has left the data.
+    """
+
+    unit = "colour"
+    pixels = 20
+
+    def read(self, x: Tensor) -> Tensor:
+        """Coloured digits (n, 3, 28, 28) -> (n, 3)."""
+        back = background_of(x)[:, :, None]
+        far = (x.flatten(2) - back).abs().sum(1).topk(self.pixels, dim=1).indices
+        return x.flatten(2).gather(2, far[:, None].expand(-1, x.shape[1], -1)).mean(2)
 
 
 class DigitSlant(Attribute):
