@@ -17,22 +17,27 @@ from itertools import chain, pairwise
 import torch
 from torch import Tensor
 
+from .blocks import BLOCK, asked, by_blocks, in_blocks, prior_in_blocks
 from .contracts import Draws, Prediction, Prior, Problem
 from .errors import PluginError
 from .noise import Noise, derive_seed
 from .schedule import FlowSchedule, Schedule, VPSchedule, noise_of, over, step
 
 __all__ = [
+    "BLOCK",
     "FlowSchedule",
     "Noise",
     "Schedule",
     "Trail",
     "VPSchedule",
+    "asked",
     "at",
+    "by_blocks",
     "clipped",
     "denoised",
     "derive_seed",
     "finish",
+    "in_blocks",
     "noise_of",
     "over",
     "place",
@@ -94,7 +99,7 @@ def unguided(
     prior: Prior, noise: Noise, steps: int = 50, eta: float = 0.0, power: float = 1.0
 ) -> Tensor:
     """States (n, *state_shape) drawn from the prior alone; `finish` makes Draws of them."""
-    return _drawn(prior, noise, prior.schedule.times(steps, power), eta)
+    return _drawn(prior_in_blocks(prior), noise, prior.schedule.times(steps, power), eta)
 
 
 @torch.no_grad()
@@ -125,7 +130,7 @@ class Trail:
     """
 
     def __init__(self, problem: Problem) -> None:
-        self._problem = problem
+        self._prior = prior_in_blocks(problem.prior)
         self._path: list[Tensor] = []
         n = len(problem.targets)
         self.lost = torch.zeros(n, dtype=torch.bool, device=place(problem.prior))
@@ -151,7 +156,7 @@ class Trail:
         diagnostics: name -> (n,), one number per draw. `saturation`, the share of a draw's numbers
         that had to be clamped, is added where the prior has a data range.
         """
-        prior = self._problem.prior
+        prior = self._prior
         data = prior.decode(x)
         self.lost = self.lost | ~_finite(x) | ~_finite(data)
         if prior.data_range is not None:

@@ -16,6 +16,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from ..blocks import asked
 from ..contracts import Extractor, Prior
 
 
@@ -93,6 +94,7 @@ class Meter:
         return counted
 
     def _count(self, part: str, rows: int, output: Any) -> None:
+        rows = round(rows * asked())  # those that only fill a block are no evaluations
         self._add(f"{part}_forward", rows)
         out = _tensor(output)
         if out is not None and out.requires_grad:

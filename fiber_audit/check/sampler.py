@@ -18,7 +18,7 @@ from .randomness import watched
 from .violation import FAULTS, WEIGHTS, Checks, Violation, told, violations
 
 ROWS = 4
-BATCH = 1e-2
+BATCH = 1e-4
 """Relative difference that rounding, carried along a whole trajectory, may make."""
 SCHEDULES: tuple[Literal["vp", "flow"], ...] = ("vp", "flow")
 
@@ -88,7 +88,8 @@ def _batch(s: SamplerTrial) -> str | None:
     if difference > BATCH:
         return (
             f"row 0 alone differs from row 0 in a batch by {difference:.1e} of it; compute losses "
-            f"per row, take gradients of their .sum(), and draw noise from noise.normal()."
+            f"per row, take gradients of their .sum(), draw noise from noise.normal(), and begin "
+            f"with problem = in_blocks(problem), so that rounding knows no batch."
         )
     return None
 

@@ -40,7 +40,7 @@ import torch
 from torch import Tensor, nn
 
 from fiber_audit.contracts import Count, NonNegativeInt, Positive, Prediction
-from fiber_audit.sampling import Noise, Schedule, noise_of, over, step
+from fiber_audit.sampling import Schedule, noise_of, over, step
 
 from .generator import Fresh, Generator, normal
 from .mlp_network import ConditionalMLP
@@ -156,9 +156,14 @@ class Denoiser(Generator):
     def _asked(self, z_t: Tensor, t: Tensor, told: Tensor) -> Tensor:
         return self.read(z_t, t, self.network(z_t, t, told)).x0
 
-    def sample(self, h: Tensor, noise: Noise) -> Tensor:
+    @property
+    def noise_shape(self) -> tuple[int, ...]:
+        """A noisy state's."""
+        return self.state_shape
+
+    def draw(self, zeta: Tensor, h: Tensor) -> Tensor:
         """One walk per row."""
-        return self.walked(noise.normal(self.state_shape, h), h, self.steps)
+        return self.walked(zeta, h, self.steps)
 
     def walked(self, eps: Tensor, h: Tensor, steps: int, last: int | None = None) -> Tensor:
         """From noise (n, *state_shape) to data; differentiable, through the last steps or all.

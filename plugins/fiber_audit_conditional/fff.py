@@ -41,7 +41,6 @@ from torch import Tensor
 from torch.func import jacrev, jvp, vjp, vmap
 
 from fiber_audit.contracts import Count, NonNegative, Positive
-from fiber_audit.sampling import Noise
 
 from .generator import Fresh, Generator, normal
 from .residual_mlp import ResidualMLP
@@ -116,12 +115,13 @@ class Autoencoder(Generator):
         zeta = torch.randn(len(h), self.latent, generator=generator, device=h.device)
         return Fresh(self.draw(zeta, h), torch.ones(len(h), device=h.device))
 
-    def sample(self, h: Tensor, noise: Noise) -> Tensor:
-        """One pass of the decoder."""
-        return self.draw(noise.normal((self.latent,), like=h), h)
+    @property
+    def noise_shape(self) -> tuple[int, ...]:
+        """What the decoder starts from."""
+        return (self.latent,)
 
     def draw(self, zeta: Tensor, h: Tensor) -> Tensor:
-        """G: (n, latent) and (n, features) -> (n, *state_shape)."""
+        """One pass of the decoder."""
         return self.decode(zeta, h).reshape(-1, *self.state_shape)
 
 

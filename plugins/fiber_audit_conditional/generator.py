@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from fiber_audit.sampling import Noise
+from fiber_audit.sampling import Noise, by_blocks
 
 
 class Fresh(NamedTuple):
@@ -44,9 +44,18 @@ class Generator(nn.Module, ABC):
     def fresh(self, z: Tensor, h: Tensor, generator: torch.Generator) -> Fresh:
         """Draws, or what stands for them in training, for the fiber loss of these conditions."""
 
+    @property
     @abstractmethod
+    def noise_shape(self) -> tuple[int, ...]:
+        """Shape of zeta, without the rows."""
+
+    @abstractmethod
+    def draw(self, zeta: Tensor, h: Tensor) -> Tensor:
+        """G: (n, *noise_shape) and (n, features) -> (n, *state_shape)."""
+
     def sample(self, h: Tensor, noise: Noise) -> Tensor:
         """One state per row, (n, *state_shape), from one generator per row of the noise."""
+        return by_blocks(self.draw, noise.normal(self.noise_shape, like=h), h)
 
     def meet(self, features_of: Callable[[Tensor], Tensor]) -> None:
         """Be given the map from z to its own h; by default nothing is done with it."""

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 
 from fiber_audit.contracts import Count, Positive
-from fiber_audit.sampling import Noise
 
 from .coupling import all_in_one
 from .generator import Fresh, Generator, normal
@@ -48,12 +47,13 @@ class FlowGenerator(Generator):
         zeta = normal(z.flatten(1), generator)
         return Fresh(self.draw(zeta, h), torch.ones(len(h), device=h.device))
 
-    def sample(self, h: Tensor, noise: Noise) -> Tensor:
-        """One pass backwards."""
-        return self.draw(noise.normal((self.size,), like=h), h)
+    @property
+    def noise_shape(self) -> tuple[int, ...]:
+        """As large as a state, flat."""
+        return (self.size,)
 
     def draw(self, zeta: Tensor, h: Tensor) -> Tensor:
-        """G: (n, size) and (n, features) -> (n, *state_shape)."""
+        """One pass backwards."""
         z, _ = self.network(zeta, h, backwards=True)
         return z.reshape(-1, *self.state_shape)
 

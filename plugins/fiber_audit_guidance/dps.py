@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fiber_audit.contracts import Count, Draws, Fraction, NonNegative, Problem, Sampler
-from fiber_audit.sampling import Noise, Trail, start, step, steps
+from fiber_audit.sampling import Noise, Trail, in_blocks, start, step, steps
 
 from .slope import view
 from .unconditional import Unconditional
@@ -31,6 +31,7 @@ class DPS(Sampler):
         """One draw per row; see `fiber_audit.contracts.Sampler`."""
         if self.strength == 0:
             return Unconditional(steps=self.steps, eta=self.eta).sample(problem, noise)
+        problem = in_blocks(problem)
         prior, schedule = problem.prior, problem.prior.schedule
         times = schedule.times(self.steps)
         x, trail = start(prior, noise, times[0]), Trail(problem)

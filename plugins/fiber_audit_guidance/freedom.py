@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from fiber_audit import UsageError
 from fiber_audit.contracts import Count, Draws, Fraction, NonNegative, Problem, Sampler
-from fiber_audit.sampling import Noise, Trail, over, start, step, steps
+from fiber_audit.sampling import Noise, Trail, in_blocks, over, start, step, steps
 
 from .slope import view
 from .time_travel import passes
@@ -47,6 +47,7 @@ class FreeDoM(Sampler):
         """One draw per row; see `fiber_audit.contracts.Sampler`."""
         if self.strength == 0:
             return Unconditional(steps=self.steps, eta=self.eta).sample(problem, noise)
+        problem = in_blocks(problem)
         prior, schedule = problem.prior, problem.prior.schedule
         times, (low, high) = schedule.times(self.steps), self.travel
         mean = schedule.alpha(times[:-1]).mean()

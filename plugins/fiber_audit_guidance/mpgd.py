@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 
 from fiber_audit.contracts import Count, Draws, Fraction, NonNegative, Problem, Sampler
-from fiber_audit.sampling import Noise, Trail, denoised, start, step, steps
+from fiber_audit.sampling import Noise, Trail, denoised, in_blocks, start, step, steps
 
 from .slope import slope_in_x0
 from .unconditional import Unconditional
@@ -35,6 +35,7 @@ class MPGD(Sampler):
         """One draw per row; see `fiber_audit.contracts.Sampler`."""
         if self.strength == 0:
             return Unconditional(steps=self.steps, eta=self.eta).sample(problem, noise)
+        problem = in_blocks(problem)
         prior, schedule = problem.prior, problem.prior.schedule
         times = schedule.times(self.steps)
         x, trail = start(prior, noise, times[0]), Trail(problem)

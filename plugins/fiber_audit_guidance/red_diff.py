@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 
 from fiber_audit.contracts import Count, Draws, NonNegative, Positive, Problem, Sampler
-from fiber_audit.sampling import Noise, Trail, at, over, rms, unguided
+from fiber_audit.sampling import Noise, Trail, at, in_blocks, over, rms, unguided
 
 from .unconditional import Unconditional
 
@@ -38,6 +38,7 @@ class REDDiff(Sampler):
         """One draw per row; see `fiber_audit.contracts.Sampler`."""
         if self.strength == 0:
             return Unconditional(steps=self.start_steps).sample(problem, noise)
+        problem = in_blocks(problem)
         prior, schedule = problem.prior, problem.prior.schedule
         mu = unguided(prior, noise, self.start_steps).requires_grad_()
         adam = torch.optim.Adam([mu], lr=self.rate, betas=(0.9, 0.99))

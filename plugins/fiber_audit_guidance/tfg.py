@@ -33,7 +33,17 @@ from fiber_audit.contracts import (
     Problem,
     Sampler,
 )
-from fiber_audit.sampling import Noise, Schedule, Trail, denoised, over, start, step, steps
+from fiber_audit.sampling import (
+    Noise,
+    Schedule,
+    Trail,
+    denoised,
+    in_blocks,
+    over,
+    start,
+    step,
+    steps,
+)
 
 from .slope import Misfit, View, in_rms, slope_in_x0, view
 from .time_travel import passes
@@ -62,6 +72,7 @@ class TFG(Sampler):
         """One draw per row; see `fiber_audit.contracts.Sampler`."""
         if self.strength == 0:
             return Unconditional(steps=self.steps, eta=self.eta).sample(problem, noise)
+        problem = in_blocks(problem)
         prior, schedule = problem.prior, problem.prior.schedule
         times = schedule.times(self.steps)
         rhos, mus = (self.strength * w for w in weights(schedule, times, self.weighting))

@@ -28,7 +28,7 @@ from fiber_audit.contracts import (
     Problem,
     Sampler,
 )
-from fiber_audit.sampling import Noise, Trail, denoised, over, start, step, steps
+from fiber_audit.sampling import Noise, Trail, denoised, in_blocks, over, start, step, steps
 
 from .slope import slope_in_x0, view
 from .time_travel import passes
@@ -51,6 +51,7 @@ class UGD(Sampler):
         """One draw per row; see `fiber_audit.contracts.Sampler`."""
         if self.strength == 0:
             return Unconditional(steps=self.steps, eta=self.eta).sample(problem, noise)
+        problem = in_blocks(problem)
         prior, schedule = problem.prior, problem.prior.schedule
         times = schedule.times(self.steps)
         x, trail, side = start(prior, noise, times[0]), Trail(problem), noise.child("travel")

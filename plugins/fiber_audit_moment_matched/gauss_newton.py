@@ -89,14 +89,15 @@ class Effort(NamedTuple):
 class Point(NamedTuple):
     """A point that is tried, row by row: x (n, ...), its features, its fiber loss (n,).
 
-    damping (n,) led there; error (n,) is how far the features are from what the linear model said,
-    as a share of the residual.
+    damping (n,) led there, by coefficients c (n, k); error (n,) is how far the features are from
+    what the linear model said, as a share of the residual.
     """
 
     x: Tensor
     value: Tensor
     loss: Tensor
     damping: Tensor
+    c: Tensor
     error: Tensor
 
     def where(self, rows: Tensor, other: Point) -> Point:
@@ -179,14 +180,15 @@ def corrected(
         left = problem.targets - here.value
         loss = rms(left) if k == 0 else loss
         busy = busy & loss.isfinite() & (loss > 0)
-        space = Subspace(left.where(busy[:, None], 0.0))
+        space = Subspace(left.where(busy[:, None], 0.0), effort.directions + 1)
         if secant is not None:
             space.add(secant)
-        solved = _explore(here, space, trust, busy, effort)
-        stay = Point(x, here.value, loss, trust.damping * TRIED[-1], torch.ones_like(loss))
+        c, solved = _explore(here, space, trust, busy, effort)
+        bold = trust.damping * TRIED[-1]
+        stay = Point(x, here.value, loss, bold, torch.zeros_like(c), torch.ones_like(loss))
         new, taken = _best_damping(problem, stay, space, trust.damping, busy)
-        length = space.length(space.solve(trust.damping))
-        pull = space.pull(space.solve(new.damping))
+        length = space.length(c)
+        pull = space.pull(new.c)
         secant = Direction(pull, new.x - x, new.value - here.value).where(taken)
         trust = trust.after(busy, new, taken)
         trust = trust.stretched(busy, length, loss) if k == 0 else trust
@@ -200,10 +202,11 @@ def corrected(
 
 def _explore(
     here: Linearisation, space: Subspace, trust: Trust, busy: Tensor, effort: Effort
-) -> Tensor:
-    """Add directions, each the residual that those before leave; True where none is left to find.
+) -> tuple[Tensor, Tensor]:
+    """Add directions, each the residual that those before leave: a Krylov space of J V J'.
 
-    This is a Krylov space of J V J', and Eq. (1) solved in it is GMRES with damping.
+    Eq. (1) solved in it is GMRES with damping. Returns the coefficients (n, k), and where (n,) none
+    is left to find.
     """
     c = space.solve(trust.damping)
     left = space.residual - space.image(c)
@@ -214,7 +217,7 @@ def _explore(
         direction, ok = here.along(w.where(active[:, None], 0.0))
         space.add(direction)
         last, c = c, space.solve(trust.damping)
-        change = c - torch.nn.functional.pad(last, (0, 1))
+        change = c - last
         left = space.residual - space.image(c)
         share = left.square().sum(1) / goal.clamp(min=1e-30)
         still = space.length(change) <= effort.tolerance
@@ -222,7 +225,7 @@ def _explore(
         active = active & ok & ~still & (share > trust.error.square())
         if not active.any():
             break
-    return solved
+    return c, solved
 
 
 def _best_damping(
@@ -242,7 +245,7 @@ def _best_damping(
         value = problem.features(x)
         left = problem.targets - value
         error = (left - space.residual + space.image(c)).norm(dim=1) / size
-        tried = Point(x, value, rms(left), damping * factor, error)
+        tried = Point(x, value, rms(left), damping * factor, c, error)
         if factor == TRIED[0]:
             best = best._replace(error=torch.where(busy, error, best.error))
         better = busy & (tried.loss < best.loss)

@@ -33,6 +33,7 @@ from fiber_audit.sampling import (
     Schedule,
     Trail,
     denoised,
+    in_blocks,
     noise_of,
     start,
     step,
@@ -87,8 +88,9 @@ class MomentMatched(Sampler):
 
         path: a column per guided step. Diagnostics: those of `Trust.report`, and restarted (times).
         """
+        reach, problem = self._reach(problem.prior), in_blocks(problem)
         prior, schedule = problem.prior, problem.prior.schedule
-        times, reach = schedule.times(self.steps, self.power), self._reach(prior)
+        times = schedule.times(self.steps, self.power)
         draws = self._drawn(problem, noise, start(prior, noise, times[0]), times, reach)
         for _ in range(self.restarts):
             rows = stuck(draws)

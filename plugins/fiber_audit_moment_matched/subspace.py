@@ -6,6 +6,7 @@ by q changes the features by u, and costs q' V^-1 q = g' q squared standard devi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -35,64 +36,73 @@ class Direction(NamedTuple):
 
 
 class Subspace:
-    """The span of the moves q_1 ... q_k; residual (n, d_h) is what u_1 ... u_k are to cancel."""
+    """The span of the moves q_1 ... q_k; residual (n, d_h) is what u_1 ... u_k are to cancel.
 
-    def __init__(self, residual: Tensor) -> None:
-        n = len(residual)
+    There is room for `most` of them from the start, and every number is a sum within its row: what
+    a row finds does not depend on how long the others go on, to the bit. The room is even, since
+    how a matrix of odd size is solved depends on where in memory it begins.
+    """
+
+    def __init__(self, residual: Tensor, most: int) -> None:
+        n, size = len(residual), most + most % 2
         self.residual = residual
         self._g: list[Tensor] = []
         self._q: list[Tensor] = []
-        self._u = residual.new_zeros(n, 0, residual.shape[1])
-        self._cost = residual.new_zeros(n, 0, 0)
+        self._u = residual.new_zeros(n, size, residual.shape[1])
+        self._gram = residual.new_zeros(n, size, size)
+        self._cost = residual.new_zeros(n, size, size)
+        self._wanted = residual.new_zeros(n, size)
 
     def add(self, direction: Direction) -> None:
         """One more direction; rows of zeros stay out of it."""
         g, q, u = direction
-        across = [
-            0.5 * (dot(g, old_q) + dot(old_g, q))
-            for old_g, old_q in zip(self._g, self._q, strict=True)
-        ]
-        edge = torch.stack([*across, dot(g, q)], dim=1)
+        k = len(self._g)
+        for j, (old_g, old_q) in enumerate(zip(self._g, self._q, strict=True)):
+            across = 0.5 * (dot(g, old_q) + dot(old_g, q))
+            self._cost[:, j, k] = self._cost[:, k, j] = across
+        self._cost[:, k, k] = dot(g, q)
+        self._u[:, k] = u
+        edge = (self._u[:, : k + 1] * u[:, None]).sum(2)
+        self._gram[:, k, : k + 1] = self._gram[:, : k + 1, k] = edge
+        self._wanted[:, k] = dot(u, self.residual)
         self._g.append(g)
         self._q.append(q)
-        self._u = torch.cat([self._u, u[:, None]], dim=1)
-        top = torch.cat([self._cost, edge[:, :-1, None]], dim=2)
-        self._cost = torch.cat([top, edge[:, None]], dim=1)
 
     def solve(self, damping: Tensor) -> Tensor:
-        """Coefficients c (n, k) that minimise |residual - c u|^2 + lambda (c q)' V^-1 (c q).
+        """Coefficients c (n, most) that minimise |residual - c u|^2 + lambda (c q)' V^-1 (c q).
 
         lambda is damping (n,) in units of the subspace's mean |u|^2 / q'V^-1 q.
         """
-        gram = self._u @ self._u.mT
-        diagonal = gram.diagonal(dim1=1, dim2=2)
+        if not self._g:
+            return torch.zeros_like(self._wanted)
+        diagonal = self._gram.diagonal(dim1=1, dim2=2)
         unit = diagonal.sum(1) / self._cost.diagonal(dim1=1, dim2=2).sum(1).clamp(min=1e-30)
-        system = gram + (damping * unit)[:, None, None] * self._cost
+        system = self._gram + (damping * unit)[:, None, None] * self._cost
         diagonal = system.diagonal(dim1=1, dim2=2)
         ridge = torch.where(diagonal > 0, RIDGE * diagonal, 1.0)
-        wanted = self._u @ self.residual[:, :, None]
         system = system.double() + torch.diag_embed(ridge.double())
-        return torch.linalg.solve(system, wanted.double())[:, :, 0].to(self.residual)
+        return torch.linalg.solve(system, self._wanted.double()).to(self.residual)
 
     def move(self, c: Tensor) -> Tensor:
         """The change of the state, (n, ...)."""
-        return _combined(c, self._q)
+        return _combined(c, self._q, self._q[0])
 
     def pull(self, c: Tensor) -> Tensor:
         """V^-1 times the change of the state, (n, ...)."""
-        return _combined(c, self._g)
+        return _combined(c, self._g, self._g[0])
 
     def image(self, c: Tensor) -> Tensor:
         """The change of the features, if they were linear: (n, d_h)."""
-        return (c[:, None] @ self._u)[:, 0]
+        return _combined(c, self._u.unbind(1)[: len(self._g)], self.residual)
 
     def length(self, c: Tensor) -> Tensor:
         """Length of the change of the state in posterior standard deviations, (n,)."""
-        return (c[:, None] @ self._cost @ c[:, :, None])[:, 0, 0].clamp(min=0).sqrt()
+        return dot(c[:, :, None] * self._cost, c[:, None]).clamp(min=0).sqrt()
 
 
-def _combined(c: Tensor, tensors: list[Tensor]) -> Tensor:
-    total = torch.zeros_like(tensors[0])
-    for weight, tensor in zip(c.unbind(1), tensors, strict=True):
+def _combined(c: Tensor, tensors: Sequence[Tensor], like: Tensor) -> Tensor:
+    """One after the other, so that a row is the same however many zeros follow."""
+    total = torch.zeros_like(like)
+    for weight, tensor in zip(c.unbind(1), tensors, strict=False):
         total = total + over(weight, tensor) * tensor
     return total

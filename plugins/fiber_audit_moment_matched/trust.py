@@ -25,7 +25,7 @@ from .subspace import dot
 
 ROOT = "moment-matched trust"
 DRAWS, STEPS, PROBES = 32, 50, 4
-AT_ONCE = 8
+AT_ONCE = 16
 """Draws that the prior is given together: it may be large."""
 LEVELS = (50.0, 35.0, 25.0, 18.0, 12.0, 9.0, 6.5, 4.5, 3.2, 2.2, 1.5)
 """sigma / alpha, noisiest first. Beyond the first, V is the network's error, amplified."""

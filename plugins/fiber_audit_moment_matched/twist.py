@@ -124,7 +124,7 @@ def log_normal(r: Tensor, root: Tensor) -> Tensor:
     tensor([-0.5000])
     """
     white = torch.linalg.solve_triangular(root, r[:, :, None], upper=False)
-    return -0.5 * white.square().sum((1, 2)) - root.diagonal(dim1=1, dim2=2).log().sum(1)
+    return -0.5 * white.square().flatten(1).sum(1) - root.diagonal(dim1=1, dim2=2).log().sum(1)
 
 
 def factor(matrix: Tensor) -> Tensor:

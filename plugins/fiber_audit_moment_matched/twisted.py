@@ -34,7 +34,7 @@ from fiber_audit.contracts import (
     Problem,
     Sampler,
 )
-from fiber_audit.sampling import Noise, Schedule, Trail
+from fiber_audit.sampling import Noise, Schedule, Trail, in_blocks
 
 from .calibration import Calibration, calibrated
 from .finish import finished
@@ -83,8 +83,9 @@ class Twisted(Sampler):
         standard deviation of the log weights), rho (the last tempering), landing (the fiber loss
         before the polish).
         """
+        known = self._calibration(problem.extractor, problem.prior)
+        problem = in_blocks(problem)
         prior, trail = problem.prior, Trail(problem)
-        known = self._calibration(problem.extractor, prior)
         times = prior.schedule.times(self.steps, self.power)
         each = torch.arange(len(noise), device=problem.targets.device)
         crowd = problem.select(each.repeat_interleave(self.particles))

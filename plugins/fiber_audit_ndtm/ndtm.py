@@ -40,7 +40,18 @@ from fiber_audit.contracts import (
     Problem,
     Sampler,
 )
-from fiber_audit.sampling import Noise, Trail, at, denoised, over, rms, start, step, steps
+from fiber_audit.sampling import (
+    Noise,
+    Trail,
+    at,
+    denoised,
+    in_blocks,
+    over,
+    rms,
+    start,
+    step,
+    steps,
+)
 
 from .adam import Adam
 from .renoised import Renoised
@@ -81,6 +92,7 @@ class NDTM(Sampler):
         path: a column per guided step, the fiber loss at its last inner evaluation.
         Diagnostic control_rms: the RMS of gamma u, summed over the steps.
         """
+        problem = in_blocks(problem)
         prior, schedule = problem.prior, problem.prior.schedule
         times = schedule.times(self.steps)
         gammas = [self.strength(float(t)) if self.inner_steps else 0.0 for t in times]

@@ -20,7 +20,16 @@ from fiber_audit_guidance.unconditional import Unconditional
 from fiber_audit._draw.meter import Meter
 from fiber_audit._suite.catalogue import Catalogue
 from fiber_audit.contracts import Problem
-from fiber_audit.sampling import FlowSchedule, Noise, denoised, derive_seed, rms, start, unguided
+from fiber_audit.sampling import (
+    BLOCK,
+    FlowSchedule,
+    Noise,
+    denoised,
+    derive_seed,
+    rms,
+    start,
+    unguided,
+)
 from fiber_audit.testing import GaussianPrior, LinearExtractor, gaussian_problem, linear_betas
 
 GUIDED = {"dps": DPS, "freedom": FreeDoM, "mpgd": MPGD, "red-diff": REDDiff, "tfg": TFG, "ugd": UGD}
@@ -234,9 +243,9 @@ COST = {  # per step of T = 12: forward and backward of the prior, then of the e
 @pytest.mark.parametrize("name", COST)
 def test_costs_are_those_of_the_readme(name):
     sampler, *expected = COST[name]
-    problem = gaussian_problem(2)
+    problem = gaussian_problem(BLOCK)
     with Meter(problem.prior, problem.extractor) as cost:
-        sampler.sample(problem, noise(2))
+        sampler.sample(problem, noise(BLOCK))
     found = [
         cost.prior_forward,
         cost.prior_backward,
@@ -244,7 +253,7 @@ def test_costs_are_those_of_the_readme(name):
         cost.extractor_backward,
     ]
 
-    assert [n / 2 for n in found] == expected
+    assert [n / BLOCK for n in found] == expected
 
 
 def test_the_smoothed_objective_is_a_mean_of_likelihoods_and_steadier_with_more_samples():

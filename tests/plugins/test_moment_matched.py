@@ -19,7 +19,16 @@ from fiber_audit_ndtm.ndtm import NDTM
 
 from fiber_audit._draw.meter import Meter
 from fiber_audit.contracts import Extractor, Problem
-from fiber_audit.sampling import FlowSchedule, Noise, derive_seed, noise_of, rms, step, unguided
+from fiber_audit.sampling import (
+    BLOCK,
+    FlowSchedule,
+    Noise,
+    derive_seed,
+    noise_of,
+    rms,
+    step,
+    unguided,
+)
 from fiber_audit.testing import (
     GaussianPrior,
     LinearExtractor,
@@ -88,14 +97,14 @@ def test_half_of_ndtms_distance_at_a_quarter_of_its_cost(d, d_h):
 
 
 def test_a_single_feature_costs_little_more_than_one_backward_per_step():
-    problem = gaussian_problem(4, d_h=1)
+    problem = gaussian_problem(BLOCK, d_h=1)
     sampler = MomentMatched(steps=20)
     sampler.prepare(problem.extractor, problem.prior)
     with Meter(problem.prior, problem.extractor) as cost:
-        sampler.sample(problem, noise(4))
+        sampler.sample(problem, noise(BLOCK))
 
-    assert cost.prior_forward / 4 == 20
-    assert cost.prior_backward / 4 <= 30
+    assert cost.prior_forward / BLOCK == 20
+    assert cost.prior_backward / BLOCK <= 30
 
 
 def test_there_are_as_many_directions_as_features_where_these_are_few():
@@ -172,7 +181,7 @@ def test_a_subspace_of_all_directions_holds_the_damped_solution():
     g = torch.Generator().manual_seed(0)
     v = torch.randn(6, 6, generator=g)
     v, j, r = v @ v.T, torch.randn(3, 6, generator=g), torch.randn(1, 3, generator=g)
-    space = Subspace(r)
+    space = Subspace(r, 3)
     for w in torch.eye(3)[:, None]:
         space.add(Direction(w @ j, w @ j @ v, w @ j @ v @ j.T))
     for damping in (1e-3, 1.0):
@@ -186,8 +195,28 @@ def test_a_subspace_of_all_directions_holds_the_damped_solution():
         torch.testing.assert_close(space.length(c)[0], length, atol=1e-2, rtol=1e-2)
 
 
+@pytest.mark.parametrize("more", [1, 4, 8])
+def test_a_row_that_is_done_is_the_same_to_the_bit_while_others_go_on(more):
+    """Whatever their number, and wherever in the batch it is."""
+    g = torch.Generator().manual_seed(0)
+    r, damping = torch.randn(1, 54, generator=g), torch.full((1,), 0.01)
+    own = [Direction(*(torch.randn(1, 54, generator=g) for _ in range(3))) for _ in range(3)]
+    alone, among = Subspace(r, 12), Subspace(r.repeat(5, 1), 12)
+    for direction in own:
+        alone.add(direction)
+        among.add(Direction(*(part.repeat(5, 1) for part in direction)))
+    for _ in range(more):
+        busy = Direction(*(torch.randn(5, 54, generator=g) for _ in range(3)))
+        among.add(busy.where(torch.tensor([True, False, True, False, True])))
+    c, together = alone.solve(damping), among.solve(damping.repeat(5))
+
+    for number in (Subspace.move, Subspace.pull, Subspace.image, Subspace.length):
+        for row in (1, 3):
+            assert torch.equal(number(among, together)[row], number(alone, c)[0])
+
+
 def test_a_row_without_a_direction_stays_where_it_is():
-    space = Subspace(torch.ones(2, 1))
+    space = Subspace(torch.ones(2, 1), 1)
     space.add(Direction(*(torch.tensor([[1.0], [0.0]]) for _ in range(3))))
     c = space.solve(torch.full((2,), 1e-6))
 

@@ -8,7 +8,7 @@ from fiber_audit_moment_matched.trust import ASYMMETRY, LEVELS, evidence, time_o
 
 from fiber_audit._draw.meter import Meter
 from fiber_audit.contracts import Extractor, Learned, Prediction, Problem
-from fiber_audit.sampling import Noise, derive_seed, over, rms, unguided
+from fiber_audit.sampling import BLOCK, Noise, derive_seed, over, rms, unguided
 from fiber_audit.testing import LAWS, GaussianPrior, gaussian_problem
 
 SCHEDULES = ["vp", "flow"]
@@ -89,17 +89,17 @@ def test_what_is_not_a_number_is_not_trusted():
 
 
 def test_the_measurement_is_made_once_per_prior_before_the_first_draw_and_not_where_told():
-    problem = gaussian_problem(4)
+    problem = gaussian_problem(BLOCK)
     sampler, told = MomentMatched(steps=5), MomentMatched(steps=5, guided_below=3.0)
     with Meter(problem.prior, problem.extractor) as cost:
         sampler.prepare(problem.extractor, problem.prior)
         first = cost.prior_forward
         sampler.prepare(problem.extractor, problem.prior)
         assert first == cost.prior_forward > 0
-        sampler.sample(problem, noise(4))
-        assert cost.prior_forward == first + 4 * 5
+        sampler.sample(problem, noise(BLOCK))
+        assert cost.prior_forward == first + BLOCK * 5
         told.prepare(problem.extractor, problem.prior)
-        assert cost.prior_forward == first + 4 * 5
+        assert cost.prior_forward == first + BLOCK * 5
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

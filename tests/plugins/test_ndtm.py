@@ -16,7 +16,7 @@ from fiber_audit_ndtm.strength import Strength
 from fiber_audit import UsageError
 from fiber_audit._draw.meter import Meter
 from fiber_audit.contracts import Prior, Problem
-from fiber_audit.sampling import Noise
+from fiber_audit.sampling import BLOCK, Noise
 from fiber_audit.testing import GaussianPrior, gaussian_problem
 
 textbook = runpy.run_path(str(Path(__file__).with_name("textbook_ndtm.py")))["sample"]
@@ -133,15 +133,15 @@ def test_more_inner_steps_are_not_worse():
 )
 @pytest.mark.parametrize("target", ["static", "reapproximated"])
 def test_no_evaluation_is_redundant(options, guided, target):
-    problem, n = problem_of(3), SHORT["inner_steps"]
+    problem, n = problem_of(BLOCK), SHORT["inner_steps"]
     extra = guided if target == "reapproximated" else 0
     sampler = NDTM(**SHORT, **options, target=target)
     with Meter(problem.prior, problem.extractor) as cost:
-        sampler.sample(problem, Noise(range(3)))
-    assert cost.prior_forward == 3 * (20 + guided * n + extra)
-    assert cost.prior_backward == 3 * guided * n
-    assert cost.extractor_forward == 3 * (guided * n + extra)
-    assert cost.extractor_backward == 3 * guided * n
+        sampler.sample(problem, Noise(range(BLOCK)))
+    assert cost.prior_forward == BLOCK * (20 + guided * n + extra)
+    assert cost.prior_backward == BLOCK * guided * n
+    assert cost.extractor_forward == BLOCK * (guided * n + extra)
+    assert cost.extractor_backward == BLOCK * guided * n
 
 
 def test_only_a_reapproximated_target_looks_at_the_queries():
