@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import re
@@ -16,7 +17,7 @@ from typing import IO
 from .errors import DataError, DiskError, FiberAuditError
 
 PREFIX = ".writing-"
-"""How temporary files' names begin, so that those of killed processes can be swept."""
+"""How names of temporary files and folders begin, so that those of the dead can be swept."""
 
 DAY = 24 * 60 * 60.0
 ENDLESS = 2**26
@@ -70,15 +71,69 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
                 temporary.unlink()
 
 
-def sweep(folder: Path) -> None:
-    """Remove the temporary files of a folder that nobody is writing; never raises.
+def append(path: Path, line: str) -> None:
+    """Add a line to a text file, whole or not at all; several processes may do so at once.
 
-    Those are the files of this machine's dead processes, and any file older than a day.
+    Raises:
+        DiskError: the file cannot be written, or the disk is full.
+    """
+    content = f"{line}\n".encode("utf-8", "backslashreplace")
+    try:
+        with path.open("ab", buffering=0) as file:
+            end = file.seek(0, os.SEEK_END)
+            if file.write(content) < len(content):
+                file.truncate(end)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+@contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """A new folder within a folder, for large files that are needed until the block ends.
+
+    Raises:
+        DiskError: the folder cannot be written, or the disk is full.
+    """
+    path = folder / _temporary()
+    try:
+        path.mkdir()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def reserve(path: Path) -> None:
+    """Take from the disk what the holes of a file need; who writes to a mapped hole may be killed.
+
+    Raises:
+        DiskError: the file cannot be written, or the disk is full.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, max(1, path.stat().st_size))
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def sweep(folder: Path) -> None:
+    """Remove what is temporary in a folder and nobody is writing; never raises.
+
+    That is what this machine's dead processes left, and what is older than a day.
     """
     with suppress(OSError):
         for path in folder.glob(f"{PREFIX}*"):
             with suppress(OSError):
-                if _abandoned(path):
+                if not _abandoned(path):
+                    continue
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
                     path.unlink()
 
 
@@ -112,13 +167,17 @@ def _open(path: Path) -> tuple[Path, Path | None, IO[bytes]]:
         if target.exists() and not target.is_file() and not target.is_dir():
             return target, None, target.open("wb")
         target.parent.mkdir(parents=True, exist_ok=True)
-        name = f"{PREFIX}{os.getpid()}-{_machine()}-{secrets.token_hex(8)}"
-        temporary = target.parent / name
+        temporary = target.parent / _temporary()
         return target, temporary, temporary.open("xb")
     except FileExistsError as error:
         raise DiskError(f"{path}: cannot be written: {error.filename} is no folder.") from error
     except (OSError, ValueError) as error:
         raise _unwritable(path, error) from error
+
+
+def _temporary() -> str:
+    """A new name, with the process and the machine that it belongs to."""
+    return f"{PREFIX}{os.getpid()}-{_machine()}-{secrets.token_hex(8)}"
 
 
 def _abandoned(temporary: Path) -> bool:
@@ -142,6 +201,9 @@ def _lives(process: int) -> bool:
         return False
     except OSError:
         return True
+    with suppress(OSError):  # a dead one that nobody has asked for, as in containers, is a zombie
+        state = Path(f"/proc/{process}/stat").read_text("utf-8", "replace").rpartition(")")[2]
+        return state.split()[:1] != ["Z"]
     return True
 
 

@@ -9,6 +9,7 @@ from hashlib import blake2b
 import torch
 from torch import Tensor
 
+from .._suite.guest import guest
 from ..check.first_block import queries_problems
 from ..contracts import Dataset
 from ..errors import DataError, FiberAuditError, PluginError
@@ -101,7 +102,8 @@ def _runs(indices: Sequence[int]) -> Iterator[list[int]]:
 def loaded(dataset: Dataset, indices: Sequence[int]) -> Tensor:
     """Some items of a dataset, whose own exceptions become one of ours."""
     try:
-        return dataset.load(indices)
+        with guest():
+            return dataset.load(indices)
     except FiberAuditError:
         raise
     except (Exception, SystemExit) as error:  # plugins may raise anything

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..contracts import Part
+from ..files import reserve
 from ..measuring.scene import Scene
 from ..sampling import rms
 from .plan import HOST, PICTURES, Audit, Piece, Plan
@@ -170,7 +171,9 @@ def _empty(shape: tuple[int, ...], dtype: np.dtype[Any], scratch: Path) -> NDArr
     if int(np.prod(shape)) * dtype.itemsize <= LARGE:
         return np.zeros(shape, dtype)
     name = scratch / f"{secrets.token_hex(8)}.npy"
-    return np.lib.format.open_memmap(name, mode="w+", dtype=dtype, shape=shape)
+    mapped = np.lib.format.open_memmap(name, mode="w+", dtype=dtype, shape=shape)
+    reserve(name)
+    return mapped
 
 
 def _mapped(array: NDArray[Any]) -> NDArray[Any]:

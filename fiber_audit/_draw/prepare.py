@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -13,6 +11,7 @@ from torch import Tensor
 
 from .._suite.catalogue import Catalogue
 from .._suite.components import Components
+from .._suite.guest import guest
 from .._suite.identity import Identity, digest
 from .._suite.suite import Suite
 from ..check.first_block import extractor_problems
@@ -68,7 +67,7 @@ def prepare(
     Raises:
         UsageError: the suite cannot be computed here; every reason that can be known by now.
     """
-    with redirect_stdout(sys.stderr):  # stdout carries data
+    with guest():
         return _prepared(suite, catalogue, store, sharing)
 
 
@@ -197,7 +196,8 @@ def _tried(components: Components, x: Tensor) -> dict[str, Why]:
             broken[f"extractors.{key}"] = why
     for key in suite.priors:
         try:
-            wrong = _shape_of(components.prior(key), tuple(components.dataset.data_shape))
+            with guest():
+                wrong = _shape_of(components.prior(key), tuple(components.dataset.data_shape))
             if wrong:
                 raise UsageError(wrong)
         except UsageError as error:
@@ -232,7 +232,8 @@ def _eyes(components: Components, x: Tensor, metrics: Sequence[int]) -> dict[str
 def _why_not(name: str, make: Callable[[], Extractor], x: Tensor) -> Why | None:
     """Why an extractor cannot be used, or None."""
     try:
-        wrong = extractor_problems(make(), x)
+        with guest():
+            wrong = extractor_problems(make(), x)
     except UsageError as error:
         raise _placed(error, f"extractors.{name}") from error
     except WeightsError as error:

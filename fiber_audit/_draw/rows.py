@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .._suite.components import Components
+from .._suite.guest import guest
 from ..check.first_block import sampler_problems
 from ..contracts import Draws, Problem
 from ..errors import PluginError
@@ -123,7 +124,8 @@ def _problem(components: Components, piece: Piece, at_once: int) -> Problem:
 def _sampled(components: Components, piece: Piece, problem: Problem, noise: Noise) -> Draws:
     if isinstance(piece.drawn, Reference):
         return finish(problem, unguided(problem.prior, noise, components.suite.unguided_steps))
-    return components.sampler(piece.drawn.sampler).sample(problem, noise)
+    with guest():  # the prior's own draws, and what is seen of these, are not its affair
+        return components.sampler(piece.drawn.sampler).sample(problem, noise)
 
 
 def _arrays(draws: Draws, cost: Cost, kept: Precision) -> Arrays:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
 import traceback
-from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -16,6 +14,7 @@ from torch import Tensor
 
 from .._suite.catalogue import Loaded
 from .._suite.components import Components
+from .._suite.guest import guest
 from .._suite.read import parse
 from ..errors import DiskError, FiberAuditError, UsageError, WeightsError, reason_of
 from ..measuring.scene import Scene, observe, whole
@@ -63,7 +62,7 @@ class Work:
         """
         name = piece.drawn.name
         try:
-            with redirect_stdout(sys.stderr):  # stdout carries data
+            with guest():
                 return self._compute(piece)
         except WeightsError as error:
             return Outcome(name, 0, "skipped", str(error))
@@ -123,7 +122,8 @@ class Work:
         blind: dict[str, tuple[str, str]] = {}
         for look in piece.looks:
             try:
-                arrays |= _looked(components, scene, look)
+                with guest():
+                    arrays |= _looked(components, scene, look)
             except WeightsError as error:
                 blind[look.owner] = ("skipped", str(error))
             except DiskError:

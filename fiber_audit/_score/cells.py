@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +14,7 @@ from .._draw.observed import FEATURES, MANY, Observed
 from .._draw.plan import HOST, PICTURES, Audit
 from .._draw.prepare import Prepared
 from .._draw.rows import COSTS
+from .._suite.guest import guest
 from ..contracts import Metric, Part, Statistic
 from ..contracts.observations import Observations
 from ..errors import DivergedError, PluginError, WeightsError, reason_of
@@ -163,7 +162,7 @@ def _cell(scene: _Audit, index: int, cost: Mapping[str, float]) -> Cell:
     if why := scene.why_not(index):
         return Cell(audit, index, (), *why, cost)
     try:
-        with redirect_stdout(sys.stderr):
+        with guest():
             metric = components.metric(index)
             found = checked(metric, metric.summarise(scene.seen(index)))
     except WeightsError as error:
@@ -198,7 +197,8 @@ def _gallery(scene: _Audit) -> Gallery | None:
 def _null(scene: _Audit) -> Array:
     """Empty where the queries have no features."""
     try:
-        return scene.seen(None).null
+        with guest():
+            return scene.seen(None).null
     except (Exception, SystemExit):  # an extractor that cannot look says so in the cells
         return np.zeros(0)
 
@@ -213,7 +213,7 @@ def _suspected(scene: _Audit) -> list[Array]:
         if type(metric).suspicious is Metric.suspicious:  # no opinion, and none to be made up
             continue
         try:
-            with redirect_stdout(sys.stderr):
+            with guest():
                 flags = metric.suspicious(scene.seen(index))
             if flags is not None and np.shape(flags) == scene.lost.shape:
                 found.append(np.asarray(flags, bool))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._draw.prepare import Prepared
 from .._draw.store import Store
+from .._suite.guest import guest
 from .._suite.identity import digest
 from .._suite.suite import Suite
 from ..errors import DiskError, UsageError
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
     from ..contracts import Table
 
-RESULTS = ("records.*", "verdicts.json", "exhibits.json", "report.html", f"{FOLDER}/*.npz")
+RESULTS = (
+    *("records.*", "verdicts.json", "exhibits.json", f"{FOLDER}/*.npz"),
+    *("report.html", "report-pictures/*.webp"),
+)
 """What a run leaves when it is finished."""
 ELSEWHERE = {"attributes", "conditions", "metrics", "executor", "batch_size", "device", "training"}
 """What a suite says that does not choose its default directory."""
@@ -45,8 +49,8 @@ def refuse_another(store: Store, suite: Suite) -> None:
     if path.exists() and not path.is_dir():
         raise UsageError(f"--out {path}: this is a file; give a folder.")
     try:
-        name = tomllib.loads((path / "suite.toml").read_text("utf-8")).get("name")
-    except (OSError, ValueError):
+        name = tomllib.loads((path / "suite.toml").read_text("utf-8"))["name"]
+    except (OSError, ValueError, KeyError):
         return  # a new directory, or nothing that could be taken for a run
     if name != suite.name:
         raise UsageError(
@@ -72,11 +76,11 @@ def begin(store: Store, prepared: Prepared) -> dict[str, Any]:
     identity, old_identity = identity_text(prepared), store.path / "identity.json"
     same = same and old_identity.is_file() and old_identity.read_bytes() == identity.encode()
     if not (same and known.get("run_id")):
-        for pattern in RESULTS:
-            for old in store.path.glob(pattern):
-                _remove(old)
         known = environment(prepared.components)
         store.write("environment.json", json.dumps(known, indent=2, allow_nan=False) + "\n")
+        for pattern in RESULTS:  # now: a disk that is full leaves the old ones
+            for old in store.path.glob(pattern):
+                _remove(old)
     store.write("suite.toml", text)
     store.write("identity.json", identity)
     prepared.inputs.save(store)
@@ -109,7 +113,9 @@ def save_shown(
             continue
         name = prepared.components.component("metric", use).name
         try:
-            tables[name] = exhibits.checked(name, prepared.components.metric(i).exhibits(records))
+            with guest():
+                offered = prepared.components.metric(i).exhibits(records)
+            tables[name] = exhibits.checked(name, offered)
         except (Exception, SystemExit) as error:  # plugins may raise anything; one table pays
             store.log("error", {"metric": name, "message": f"exhibits: {error}"})
     exhibits.save({name: found for name, found in tables.items() if found}, store.path)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from .._draw.draw import Drawing, Progress, draw
 from .._draw.missing import missing, to_do
 from .._draw.observed import collect
@@ -14,6 +11,7 @@ from .._draw.store import Store
 from .._draw.work import Work
 from .._suite.catalogue import Loaded
 from ..contracts import Executor
+from ..files import scratch
 from .cells import Scored, failed, score
 
 ROUNDS = 3
@@ -55,8 +53,8 @@ def _scored(
 ) -> Scored:
     """Read what was observed and score it; damaged files are found, and made again, here."""
     for _ in range(ROUNDS):
-        with tempfile.TemporaryDirectory(dir=store.path, prefix=".scratch-") as scratch:
-            observed = collect(store, prepared.plan, audit, Path(scratch))
+        with scratch(store.path) as folder:
+            observed = collect(store, prepared.plan, audit, folder)
             if not _left(prepared, store, audit, drawing):
                 return score(prepared, audit, observed, drawing)
         again = to_do(prepared, store, only=audit)

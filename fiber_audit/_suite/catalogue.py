@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
@@ -21,6 +19,7 @@ from .. import hookspecs
 from ..errors import PluginError, UnknownName, UsageError, suggestion
 from ..hookspecs import GROUP
 from .component import KINDS, Component
+from .guest import guest
 from .loose import load_file
 from .variables import AUTOLOAD, DISABLE
 
@@ -88,7 +87,7 @@ class Catalogue:
             self.broken[name] = f"a plugin of the name {name!r} is loaded already"
             return
         try:
-            with redirect_stdout(sys.stderr):  # stdout carries data
+            with guest():
                 plugin = load()
                 manager.register(plugin, name=name)
                 manager.check_pending()

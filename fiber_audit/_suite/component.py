@@ -6,7 +6,6 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from hashlib import sha256
@@ -15,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import PluginError
+from .guest import guest
 
 KINDS = ("extractor", "prior", "sampler", "metric", "attribute", "dataset", "exporter", "executor")
 CODE = "__fiber_audit_code__"
@@ -53,7 +53,7 @@ class Component:
             return self.offer
         module, _, name = self.offer.partition(":")
         try:
-            with redirect_stdout(sys.stderr):
+            with guest():
                 found = getattr(importlib.import_module(module), name)
             if not callable(found):
                 raise TypeError(f"{name} is not callable")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from functools import cached_property
 from typing import TypeVar, cast
 
@@ -13,6 +11,7 @@ from ..errors import DataError, FiberAuditError, PluginError, UsageError
 from . import options
 from .catalogue import Catalogue
 from .component import Component
+from .guest import guest
 from .suite import Suite, Use
 
 T = TypeVar("T")
@@ -100,7 +99,8 @@ class Components:
         uses = (suite.extractors[extractor], suite.priors[prior], suite.samplers[sampler])
         if uses not in self._learned:
             pair = self.extractor(extractor), self.prior(prior)
-            self._learned[uses] = self.sampler(sampler).prepare(*pair)
+            with guest():
+                self._learned[uses] = self.sampler(sampler).prepare(*pair)
         return self._learned[uses]
 
     def metric(self, index: int) -> Metric:
@@ -159,7 +159,7 @@ class Components:
         component = self.component(kind, use)
         factory = component.factory
         try:
-            with redirect_stdout(sys.stderr):  # stdout carries data
+            with guest():
                 made = factory(**self._options(factory, use))
         except UsageError as error:
             if not where or str(error).startswith(where):

@@ -23,8 +23,8 @@ from .components import Components
 from .suite import Use
 
 KIT = (
-    "contracts/drawing.py", "sampling.py", "schedule.py", "noise.py", "measuring/scene.py",
-    "_draw/rows.py", "_draw/plan.py", "_draw/observed.py",
+    "contracts/drawing.py", "blocks.py", "sampling.py", "schedule.py", "noise.py",
+    "measuring/scene.py", "_draw/rows.py", "_draw/plan.py", "_draw/observed.py",
 )  # fmt: skip
 """What every draw and every block is made with."""
 FRESH: Part = "fresh"

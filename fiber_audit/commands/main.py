@@ -28,6 +28,7 @@ from .new import new
 from .report import report
 from .run import run
 from .shared import Exit, say
+from .stdout import need_no_stderr
 from .supervised import AGAIN, supervised
 from .tune import tune
 
@@ -65,6 +66,7 @@ def fiber_audit(
 
 def main() -> None:
     """Entry point of the console script."""
+    need_no_stderr()
     sys.exit(supervised(_command))
 
 

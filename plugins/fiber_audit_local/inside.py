@@ -48,7 +48,7 @@ class Answer:
 
 
 def attempt(work: Callable[[Any], Any], piece: Any) -> Any | Exception:
-    """work(piece), or the exception that it raised; Ctrl-C goes through.
+    """work(piece), or the exception that it raised, of whatever kind; Ctrl-C goes through.
 
     >>> attempt(int, "8"), attempt(int, "eight")
     (8, ValueError("invalid literal for int() with base 10: 'eight'"))
@@ -59,6 +59,14 @@ def attempt(work: Callable[[Any], Any], piece: Any) -> Any | Exception:
         return error
     except SystemExit as error:
         return PluginError(f"A plugin called sys.exit({error.code!r}); it should raise an error.")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return _no_exception(error)
+
+
+def _no_exception(error: BaseException) -> PluginError:
+    return PluginError(f"A plugin raised {type(error).__name__}; it should raise an Exception.")
 
 
 def serve(connection: Connection, threads: int, by_main_thread: bool) -> None:
@@ -84,7 +92,10 @@ def serve(connection: Connection, threads: int, by_main_thread: bool) -> None:
 def _answer(work: Any, packed_piece: bytes) -> Answer:
     if isinstance(work, Exception):
         return Answer(b"", f"{type(work).__name__}: {work}", no_work=True)
-    result = attempt(lambda packed: work(pickle.loads(packed)), packed_piece)
+    try:
+        result = attempt(lambda packed: work(pickle.loads(packed)), packed_piece)
+    except KeyboardInterrupt as error:  # not the user's: a worker does not hear Ctrl-C
+        result = _no_exception(error)
     otherwise, trace = "The result of a piece cannot be sent between processes.", ""
     if isinstance(result, Exception):
         otherwise = f"{type(result).__name__}: {result}"
