@@ -108,6 +108,7 @@ def test_without_strength_a_draw_is_the_priors_own_bit_for_bit(name, schedule):
     assert torch.equal(sampler.sample(problem, Noise(range(8))).states, expected)
 
 
+@pytest.mark.filterwarnings("ignore:twisted")  # so few rows, steps and particles
 @every_sampler
 def test_a_batch_of_eight_is_eight_batches_of_one(name):
     problem = varied(gaussian_problem(8))

@@ -201,7 +201,7 @@ def test_a_finished_draw_holds_no_graph():
 def test_the_kit_offers_what_its_documentation_says():
     offered = {name for name in sampling.__all__ if hasattr(sampling, name)}
     assert offered == {*sampling.__all__} == {
-        "FlowSchedule", "Noise", "Schedule", "Trail", "VPSchedule", "at", "clipped", "denoised",
-        "derive_seed", "finish", "noise_of", "over", "place", "rms", "start", "step", "steps",
-        "unguided",
+        "BLOCK", "FlowSchedule", "Noise", "Schedule", "Trail", "VPSchedule", "asked", "at",
+        "by_blocks", "clipped", "denoised", "derive_seed", "finish", "in_blocks", "noise_of",
+        "over", "place", "rms", "start", "step", "steps", "unguided",
     }  # fmt: skip

@@ -74,7 +74,7 @@ def floor(problem, repeats=8):
 
 
 @pytest.mark.parametrize(("d", "d_h"), CASES)
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in (1, 2))])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_draws_are_on_the_fiber_and_follow_the_true_conditional(d, d_h, seed, schedule):
     problem = gaussian_problem(N, d, d_h, seed, schedule)
@@ -85,7 +85,9 @@ def test_draws_are_on_the_fiber_and_follow_the_true_conditional(d, d_h, seed, sc
     assert evaluations <= 600
 
 
-@pytest.mark.parametrize(("d", "d_h"), CASES)
+@pytest.mark.parametrize(
+    ("d", "d_h"), [CASES[0], *(pytest.param(*case, marks=pytest.mark.slow) for case in CASES[1:])]
+)
 def test_half_of_ndtms_distance_at_a_quarter_of_its_cost(d, d_h):
     problem = gaussian_problem(N, d, d_h)
     distance, loss, evaluations = measured(MomentMatched(), problem)
