@@ -35,17 +35,18 @@ def tell_ending(done: Run, quiet: bool = False, colour: bool = True) -> None:
 
     Nothing that comes from outside (names, messages) is read as markup or obeyed by the terminal.
     """
-    width = None if sys.stderr.isatty() else WIDTH
+    piped = not sys.stderr.isatty()  # a sentence there is one line, however long
+    width = WIDTH if piped else None
     console = Console(stderr=True, width=width, no_color=None if colour else True, highlight=False)
     if not quiet:
         console.print(headline_table(done.records))
     for verdict in done.verdicts:
         if not (quiet and verdict.status == "pass"):
             status = Text(verdict.status, STYLES.get(verdict.status, ""))
-            console.print(Text.assemble(status, f": {plain(verdict.message)}"))
+            console.print(Text.assemble(status, f": {plain(verdict.message)}"), soft_wrap=piped)
     if not quiet:
         for sentence in first_screen(done, load_exhibits(done.path)):
-            console.print(Text(plain(sentence)))
+            console.print(Text(plain(sentence)), soft_wrap=piped)
 
 
 def headline_table(records: pd.DataFrame) -> Table:

@@ -253,3 +253,11 @@ def test_no_verb_hands_a_terminal_what_it_would_obey(command, toy_suite, tmp_pat
         assert "\u202e" not in done.stdout + done.stderr, verb
 
     assert "\\x1b]8;;http://x" in shown
+
+
+def test_on_a_pipe_a_sentence_is_one_line(command, toy_suite, monkeypatch):
+    sentence = "two ignores " + "colour, " * 60 + "and all"
+    monkeypatch.setattr("fiber_audit.commands.ending.first_screen", lambda *_: [sentence])
+    done = command("run", str(toy_suite()), "--out", "run")
+
+    assert sentence in done.stderr.splitlines()
