@@ -10,16 +10,13 @@ from torch import Tensor
 
 from fiber_audit.contracts import Count, Dataset, NonNegativeInt, Prior
 from fiber_audit.loading import digest_of
-from fiber_audit.sampling import Noise, derive_seed, place, unguided
-
-BLOCK = 8
-"""Draws that are made together, always the same ones, so that rounding is the same, too."""
+from fiber_audit.sampling import BLOCK, Noise, derive_seed, place, unguided
 
 
 class PriorDraws(Dataset):
     """Draws of a prior, draw-0, draw-1 and so on; each depends on the seed and its number only.
 
-    They are made when they are first asked for, eight at a time, and held. Such queries are what
+    They are made when they are first asked for, a block at a time, and held. Such queries are what
     the prior believes in: an audit of them says nothing of data that it cannot draw.
 
     Args:

@@ -12,7 +12,7 @@ from fiber_audit._suite import settings
 from fiber_audit._suite.catalogue import Catalogue
 from fiber_audit._suite.read import read
 
-TIMES = ["run_id", "started_at", "seconds"]
+TIMES = ["run_id", "started_at", "seconds", "git_sha", "git_dirty"]
 HERE = Path(__file__).parent
 RAISES = ["error", "exit", "stop", "recursion", "memory", "iteration", "generator", "odd words"]
 SETS = [

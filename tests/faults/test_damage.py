@@ -11,7 +11,7 @@ import pytest
 
 from fiber_audit.records import read
 
-TIMES = ["run_id", "started_at", "seconds"]
+TIMES = ["run_id", "started_at", "seconds", "git_sha", "git_dirty"]
 KINDS = ["units/*.npz", "observed/*.npz", "gallery/*.npz", "identity.json", "environment.json",
          "items.json", "suite.toml"]  # fmt: skip
 

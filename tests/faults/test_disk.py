@@ -13,7 +13,7 @@ from fiber_audit.errors import DiskError
 from fiber_audit.files import PREFIX, append, reserve, scratch
 from fiber_audit.records import read
 
-TIMES = ["run_id", "started_at", "seconds"]
+TIMES = ["run_id", "started_at", "seconds", "git_sha", "git_dirty"]
 WRITTEN = {
     "suite.toml", "identity.json", "environment.json", "units", "observed",
     "records.csv", "records.parquet", "records.json", "verdicts.json", "exhibits.json", "gallery",

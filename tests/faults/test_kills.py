@@ -14,7 +14,7 @@ import pytest
 from fiber_audit.files import sweep
 from fiber_audit.records import read
 
-TIMES = ["run_id", "started_at", "seconds"]
+TIMES = ["run_id", "started_at", "seconds", "git_sha", "git_dirty"]
 PACE = [
     "queries.use='faulty-points'", "queries.seconds=0.1", "batch_size=3",
     "samplers.proj.use='faulty'", "samplers.proj.seconds=0.05",

@@ -7,7 +7,7 @@ import pytest
 
 from fiber_audit.records import read
 
-DIFFERENT = ["run_id", "started_at", "seconds", "batch_size", "config_hash"]
+DIFFERENT = ["run_id", "started_at", "seconds", "git_sha", "git_dirty", "batch_size", "config_hash"]
 
 
 @pytest.mark.parametrize("room", [8, 1])

@@ -4,7 +4,7 @@ import pandas as pd
 
 from fiber_audit.records import read
 
-TIMES = ["run_id", "started_at", "seconds"]
+TIMES = ["run_id", "started_at", "seconds", "git_sha", "git_dirty"]
 
 
 def test_two_runs_of_one_directory_at_once_give_the_records_of_one(begin, suite, tmp_path, until):

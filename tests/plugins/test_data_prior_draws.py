@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from fiber_audit_data.prior_draws import BLOCK, PriorDraws
+from fiber_audit_data.prior_draws import PriorDraws
 
 from fiber_audit import UsageError
-from fiber_audit.sampling import Noise, derive_seed, unguided
+from fiber_audit.sampling import BLOCK, Noise, derive_seed, unguided
 from fiber_audit.testing import GaussianPrior, check_dataset
 
 MEAN = torch.tensor([1.0, -2.0, 3.0])
