@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from fiber_audit import UsageError, WeightsError
+from fiber_audit._suite import variables
 from fiber_audit.loading import read_tensors, trust
 from fiber_audit.loading.tensors import TRUSTED, is_trusted
 
@@ -82,6 +83,10 @@ def test_a_trusted_module_is_its_state_dict(tmp_path):
 
     found = read_tensors(tmp_path / "whole.pt")
     assert all(torch.equal(found[k], v) for k, v in network.state_dict().items())
+
+
+def test_the_variable_has_one_name():
+    assert variables.TRUSTED == TRUSTED
 
 
 def test_what_cannot_be_trusted_is_a_sentence(tmp_path):
