@@ -5,6 +5,8 @@ import signal
 import pytest
 
 AGAIN = "run the same command again to compute what is missing.\n"
+QUICK = {"drawing", "writing"}
+"""Phases of the default run; each costs ten seconds."""
 PHASES = {
     "preparing": ["queries.deed='sleep'"],
     "drawing": ["samplers.proj.deed='sleep'"],
@@ -34,7 +36,9 @@ def stopped(begin, suite, until, tmp_path):
     return call
 
 
-@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize(
+    "phase", [p if p in QUICK else pytest.param(p, marks=pytest.mark.slow) for p in PHASES]
+)
 def test_a_signal_in_any_phase_ends_a_run_that_goes_on_later(
     stopped, begin, suite, until, tmp_path, phase
 ):
@@ -48,7 +52,10 @@ def test_a_signal_in_any_phase_ends_a_run_that_goes_on_later(
     assert begin(*arguments(suite)).wait() == 0
 
 
-@pytest.mark.parametrize("deed", ["deadlock", "deadlock, never letting go"])
+@pytest.mark.parametrize(
+    "deed",
+    [pytest.param("deadlock", marks=pytest.mark.slow), "deadlock, never letting go"],
+)
 def test_a_plugin_that_hears_no_signal_is_stopped_too(stopped, begin, suite, until, deed):
     run = stopped(signal.SIGTERM, f"samplers.proj.deed='{deed}'")
 
