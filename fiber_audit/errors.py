@@ -68,13 +68,19 @@ def reason_of(error: BaseException) -> str:
     return str(error) if isinstance(error, FiberAuditError) else f"{type(error).__name__}: {error}"
 
 
+MANY = 60
+"""Names that nobody reads, where one of them is meant."""
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """End a sentence about an unknown name with the way out.
+    """End a sentence about an unknown name with the way out: a name like it, or all if few.
 
     >>> suggestion("consistancy", ["consistency", "fidelity"])
     "Did you mean 'consistency'? Known: consistency, fidelity."
     """
     names = sorted(known)
     close = get_close_matches(name, names, n=1)
+    if close and len(names) > MANY:
+        return f"Did you mean {close[0]!r}? It is one of {len(names)}."
     hint = f"Did you mean {close[0]!r}? " if close else ""
     return f"{hint}Known: {', '.join(names) or 'none'}."
