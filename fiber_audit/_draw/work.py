@@ -100,42 +100,17 @@ class Work:
         if isinstance(piece.drawn, Reference):
             return Outcome(name, len(piece.units))
         free = room.fit(name, store, partial(drawn_rows, components, store, piece.reference))
-        see = partial(self._observed, components, piece, draws, free)
+
+        def see(at_once: int) -> tuple[Arrays, dict[str, tuple[str, str]]]:
+            scene = self._scene(components, piece, draws, free, at_once)
+            return _observed(components, piece, draws, scene)
+
         arrays, blind = room.fit(name, store, see)
         store.save("observed", piece, piece.units, arrays)
         return Outcome(name, len(piece.units), blind=blind)
 
     def _room(self, components: Components) -> Room:
         return _room(self.suite_json, self.run, components.suite.batch_size)
-
-    def _observed(
-        self,
-        components: Components,
-        piece: Piece,
-        draws: DrawnRows,
-        free: DrawnRows,
-        at_once: int,
-    ) -> tuple[Arrays, dict[str, tuple[str, str]]]:
-        """What the host and every look see; and owner of a look -> why it sees nothing."""
-        scene = self._scene(components, piece, draws, free, at_once)
-        arrays: Arrays = {"query": np.array(piece.keys), **host_arrays(scene, piece, draws)}
-        blind: dict[str, tuple[str, str]] = {}
-        for look in piece.looks:
-            try:
-                with guest():
-                    arrays |= _looked(components, scene, look)
-            except WeightsError as error:
-                blind[look.owner] = ("skipped", str(error))
-            except DiskError:
-                raise
-            except (Exception, SystemExit) as error:  # one metric pays for it
-                if at_once > 1 and out_of_memory(error):
-                    raise
-                named = components.suite.metrics[look.metric].use if look.metric is not None else ""
-                told = reason_of(error)
-                blind[look.owner] = ("error", f"{named}: {told}" if named else told)
-        scene.forget()
-        return arrays, blind
 
     def _scene(
         self,
@@ -166,6 +141,30 @@ class Work:
             seed=suite.seed,
             batch_size=at_once,
         )
+
+
+def _observed(
+    components: Components, piece: Piece, draws: DrawnRows, scene: Scene
+) -> tuple[Arrays, dict[str, tuple[str, str]]]:
+    """What the host and every look see; and owner of a look -> why it sees nothing."""
+    arrays: Arrays = {"query": np.array(piece.keys), **host_arrays(scene, piece, draws)}
+    blind: dict[str, tuple[str, str]] = {}
+    for look in piece.looks:
+        try:
+            with guest():
+                arrays |= _looked(components, scene, look)
+        except WeightsError as error:
+            blind[look.owner] = ("skipped", str(error))
+        except DiskError:
+            raise
+        except (Exception, SystemExit) as error:  # one metric pays for it
+            if scene.batch_size > 1 and out_of_memory(error):
+                raise
+            named = components.suite.metrics[look.metric].use if look.metric is not None else ""
+            told = reason_of(error)
+            blind[look.owner] = ("error", f"{named}: {told}" if named else told)
+    scene.forget()
+    return arrays, blind
 
 
 def _looked(components: Components, scene: Scene, look: Look) -> Arrays:

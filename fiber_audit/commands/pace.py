@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections import deque
 
+from ..durations import duration
+
 SEEN = 17
 """Ends of pieces that the pace is taken from, so that it follows a run whose audits differ."""
 
@@ -44,14 +46,3 @@ class Pace:
         if self.per_second is None or self.left is None or self.done >= self.total:
             return told
         return f"{told}, {self.per_second:.2g}/s, {duration(self.left)} left"
-
-
-def duration(seconds: float) -> str:
-    """A time for a person, in one unit.
-
-    >>> duration(12.3), duration(600), duration(7200)
-    ('12 s', '10 min', '2.0 h')
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

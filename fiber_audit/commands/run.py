@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .._judge.interval import exit_code
+from ..durations import duration
 from ..errors import UsageError
-from .pace import duration
 from .shard import shard_of
 from .shared import Disable, Exit, Extra, Json, Settings, Strict, Trusted, catalogue_of, say, tell
 from .stdout import libraries_on_stderr

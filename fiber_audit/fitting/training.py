@@ -17,6 +17,7 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
+from ..durations import duration
 from ..errors import DivergedError
 
 BETAS, DECAY = (0.9, 0.99), 1e-4
@@ -177,16 +178,5 @@ def _line(state: Training, steps: int, seconds: float) -> str:
         left = min(left, 3600 * regime.hours - state.seconds)
     return (
         f"step {state.step} of {regime.steps} ({share:.0%}), loss {state.loss:.4f}, "
-        f"{rate * regime.batch:.0f} items/s, {_duration(max(left, 0.0))} left"
+        f"{rate * regime.batch:.0f} items/s, {duration(max(left, 0.0))} left"
     )
-
-
-def _duration(seconds: float) -> str:
-    """A length of time for a person.
-
-    >>> _duration(42), _duration(600), _duration(9000)
-    ('42 s', '10 min', '2.5 h')
-    """
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -14,7 +14,6 @@ from made_run import (
     everything,
     gallery,
     hostile,
-    make_run,
     row,
     table,
     verdict,
@@ -32,18 +31,6 @@ from fiber_audit.errors import DataError, PluginError
 from fiber_audit.records import frame
 
 EVIL = "<script>alert(1)</script>"
-
-
-@pytest.fixture
-def run(tmp_path):
-    """Write a run directory."""
-    return lambda *contents, **more: make_run(tmp_path / "run", *contents, **more)
-
-
-@pytest.fixture
-def page(run):
-    """Write the report of a run directory and return its text."""
-    return lambda *contents, **more: write_report(run(*contents, **more)).read_text("utf-8")
 
 
 def without_pictures(text):
