@@ -182,7 +182,7 @@ def _temporary() -> str:
 
 def _abandoned(temporary: Path) -> bool:
     found = re.match(rf"{re.escape(PREFIX)}(\d+)-(.*)-", temporary.name)
-    if found and found[2] == _machine() and not _lives(int(found[1])):
+    if found and found[2] == _machine() and not lives(int(found[1])):
         return True
     return time.time() - temporary.stat().st_mtime > DAY
 
@@ -192,7 +192,8 @@ def _machine() -> str:
     return re.sub(r"[^A-Za-z0-9.-]", "_", platform.node())[:64]
 
 
-def _lives(process: int) -> bool:
+def lives(process: int) -> bool:
+    """Whether a process of this machine runs, as far as that can be known."""
     if os.name != "posix":  # where signal 0 is not a question
         return True
     try:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
+from fiber_audit.computing import Pools, attempt
 from fiber_audit.contracts import Count, Executor, NonNegative, NonNegativeInt
 
-from .inside import attempt
-from .pool import Pool
+from .pool import Processes
 
 
 class LocalExecutor(Executor):
@@ -39,7 +39,7 @@ class LocalExecutor(Executor):
         self.threads = threads
         self.timeout, self.retries = timeout or None, retries
         self._kept = False
-        self._pools: list[Pool] = []
+        self._pools = Pools(self._pool)
 
     def map(
         self, work: Callable[[Any], Any], pieces: Sequence[Any]
@@ -53,7 +53,7 @@ class LocalExecutor(Executor):
         if self.here(len(pieces)):
             yield from self._here(work, pieces)
             return
-        pool = self._pool()
+        pool = self._pools.free()
         try:
             yield from pool.map(work, pieces)
         finally:
@@ -71,8 +71,7 @@ class LocalExecutor(Executor):
     def __exit__(self, kind: object = None, *_: object) -> None:
         """End all workers, those of an unfinished map() too; after an exception at once."""
         self._kept = False
-        for pool in self._pools:
-            pool.end(at_once=kind is not None)
+        self._pools.end(at_once=kind is not None)
 
     def _here(self, work: Callable[[Any], Any], pieces: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
         for piece in pieces:
@@ -80,14 +79,8 @@ class LocalExecutor(Executor):
                 result = attempt(work, piece)
             yield piece, result
 
-    def _pool(self) -> Pool:
-        """A pool that no other map() is using."""
-        self._pools = [pool for pool in self._pools if not pool.ended]
-        for pool in self._pools:
-            if not pool.busy:
-                return pool
-        self._pools.append(Pool(self.places, self.threads, self.timeout, self.retries))
-        return self._pools[-1]
+    def _pool(self) -> Processes:
+        return Processes(self.places, self.threads, self.timeout, self.retries)
 
 
 @contextmanager

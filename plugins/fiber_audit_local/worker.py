@@ -10,28 +10,19 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from multiprocessing import get_context, resource_tracker
-from typing import Any
 
-from fiber_audit import FiberAuditError, UsageError
+from fiber_audit.computing import Refusal, Reply, Task, packed, thread_variables
 
-from .inside import READY, Answer, serve
+from .inside import READY, serve
 
 GRACE = 2.0
 """Seconds between asking a process to end and killing it."""
 
+INSTEAD = "use workers = 1, with no timeout"
+"""How to compute in this process."""
+
 _SPAWN = get_context("spawn")
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-_EXACTLY = {"MKL_DYNAMIC": "FALSE"}  # or else MKL, and torch with it, stops at the number of cores
-
-
-@dataclass
-class Task:
-    """A piece on its way, and how many workers died of it so far."""
-
-    piece: Any
-    deaths: int = 0
 
 
 class Worker:
@@ -62,13 +53,13 @@ class Worker:
 
     def give(self, task: Task, work: bytes, timeout: float | None) -> None:
         """Send a piece, and the pickled work unless the process has it; timeout is in seconds."""
-        message = pickle.dumps((None if work == self._work else work, packed(task.piece)))
+        message = pickle.dumps((None if work == self._work else work, packed(task.piece, INSTEAD)))
         self.task, self._work = task, work
         self.deadline = time.monotonic() + (timeout or float("inf"))
         with suppress(OSError):  # it died just now: hear() will tell
             self.connection.send_bytes(message)
 
-    def hear(self) -> Answer | None:
+    def hear(self) -> Reply | Refusal | None:
         """Its answer to the task, or None while there is none.
 
         Raises:
@@ -85,7 +76,8 @@ class Worker:
         if said == READY:
             self.ready = True
             return None
-        return pickle.loads(said)
+        answer: Reply | Refusal = pickle.loads(said)
+        return answer
 
     def obituary(self) -> str:
         """How a dead process ended."""
@@ -116,36 +108,13 @@ def end(workers: Sequence[Worker], at_once: bool = False) -> None:
             worker.process.join(GRACE)
 
 
-def packed(thing: object) -> bytes:
-    """Pickle what goes to a worker.
-
-    Raises:
-        UsageError: it cannot be pickled.
-    """
-    try:
-        # plain pickle copies; that of multiprocessing would move tensors to shared memory, here too
-        return pickle.dumps(thing)
-    except FiberAuditError:  # it knows better why not
-        raise
-    except Exception as error:  # __reduce__ may raise anything
-        raise unsendable(f"{type(error).__name__}: {error}") from error
-
-
-def unsendable(reason: str) -> UsageError:
-    """The sentence for what another process cannot have."""
-    return UsageError(
-        f"Objects that live in this process cannot be sent to workers "
-        f"({' '.join(reason.split())}); use workers = 1, with no timeout."
-    )
-
-
 @contextmanager
 def _born_with(threads: int, environment: Mapping[str, str]) -> Iterator[None]:
     """A process that is started now has these threads and variables; Ctrl-C cannot reach it."""
     if sys.platform != "win32":
         resource_tracker.ensure_running()  # starting it would open the mask again
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    wanted = {**dict.fromkeys(_THREADS, str(threads)), **_EXACTLY, **environment}
+    wanted = {**thread_variables(threads), **environment}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:

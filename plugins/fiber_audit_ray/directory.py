@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .attempt import attempt
+from fiber_audit.computing import attempt_apart
 
 SUITE = "suite.toml"
 
@@ -48,4 +48,4 @@ class Directory:
 
     def compute(self, work: Callable[[Any], Any], piece: Any) -> tuple[Any, tuple[str, ...]]:
         """In a worker: (work(piece) or the exception that it raised, names for receive())."""
-        return attempt(work, piece), ()
+        return attempt_apart(work, piece), ()

@@ -7,9 +7,10 @@ from contextlib import ExitStack
 from typing import Any, Self
 
 from fiber_audit import UsageError
+from fiber_audit.computing import Pools
 from fiber_audit.contracts import Count, Executor, NonNegative, NonNegativeInt
 
-from .pool import Pool
+from .pool import Actors
 from .session import Session, installed
 from .worker import Hiring
 
@@ -55,7 +56,7 @@ class RayExecutor(Executor):
         self._session = Session(address, workers * cpus, workers * gpus)
         self._kept = ExitStack()
         self._entered = False
-        self._pools: list[Pool] = []
+        self._pools = Pools(self._pool)
 
     def map(
         self, work: Callable[[Any], Any], pieces: Sequence[Any]
@@ -71,10 +72,10 @@ class RayExecutor(Executor):
             return
         if self._entered:
             self._kept.enter_context(self._session)
-            yield from self._pool().map(work, pieces, self.storage)
+            yield from self._pools.free().map(work, pieces, self.storage)
             return
         with self._session:
-            pool = self._pool()
+            pool = self._pools.free()
             try:
                 yield from pool.map(work, pieces, self.storage)
             finally:
@@ -88,14 +89,7 @@ class RayExecutor(Executor):
         """End all workers, those of an unfinished map() too; after an exception at once."""
         self._entered = False
         with self._kept:
-            for pool in self._pools:
-                pool.end(at_once=kind is not None)
+            self._pools.end(at_once=kind is not None)
 
-    def _pool(self) -> Pool:
-        """A pool that no other map() is using."""
-        self._pools = [pool for pool in self._pools if not pool.ended]
-        for pool in self._pools:
-            if not pool.busy:
-                return pool
-        self._pools.append(Pool(self.workers, self._hiring, self.timeout, self.retries))
-        return self._pools[-1]
+    def _pool(self) -> Actors:
+        return Actors(self.workers, self._hiring, self.timeout, self.retries)

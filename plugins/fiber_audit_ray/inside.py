@@ -6,20 +6,15 @@ import os
 import pickle
 import platform
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import entry_points, version
 from typing import Any
 
-from fiber_audit import PluginError
+from fiber_audit.computing import Refusal, Reply, attempt_apart, thread_variables
 
-from .attempt import attempt
 from .directory import Directory
-
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-_EXACTLY = {"MKL_DYNAMIC": "FALSE"}  # or else MKL, and torch with it, stops at the number of cores
 
 
 @dataclass(frozen=True)
@@ -31,38 +26,6 @@ class Job:
     versions: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """Why a worker does not take a job, a sentence. unsendable: it cannot be unpickled."""
-
-    reason: str
-    unsendable: bool = False
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A pickled result, or a pickled exception with its trace, and the files that were made."""
-
-    packed: bytes
-    otherwise: str
-    """What to say where it cannot be pickled, or not be unpickled."""
-    trace: str = ""
-    made: tuple[str, ...] = ()
-
-    @property
-    def result(self) -> Any | Exception:
-        """What work gave or raised."""
-        try:
-            result = pickle.loads(self.packed)
-        except Exception:  # classes may raise anything here, or be known to the worker only
-            result = PluginError(self.otherwise)
-        if self.trace and not isinstance(result, Exception):  # a strange __reduce__
-            result = PluginError(self.otherwise)
-        if self.trace:
-            result.add_note(self.trace)
-        return result
-
-
 class Computing:
     """An actor. threads: of torch, OpenMP and BLAS. folder, path: where the parent is and imports.
 
@@ -70,7 +33,7 @@ class Computing:
     """
 
     def __init__(self, threads: int, folder: str, path: Sequence[str]) -> None:
-        os.environ.update({**dict.fromkeys(_THREADS, str(threads)), **_EXACTLY})  # before torch
+        os.environ.update(thread_variables(threads))  # before torch
         self._threads = threads
         with suppress(OSError):
             os.chdir(folder)
@@ -84,24 +47,15 @@ class Computing:
             return Refusal(unlike)
         if unseen := job.directory.unseen():
             return Refusal(unseen)
-        self._work, self._directory = attempt(pickle.loads, job.work), job.directory
-        if isinstance(self._work, Exception):
-            return Refusal(f"{type(self._work).__name__}: {self._work}", unsendable=True)
-        return None
+        self._work, self._directory = attempt_apart(pickle.loads, job.work), job.directory
+        return Refusal.of_work(self._work) if isinstance(self._work, Exception) else None
 
-    def compute(self, packed_piece: bytes) -> Answer:
-        """What becomes of a piece."""
+    def compute(self, packed_piece: bytes) -> tuple[Reply, tuple[str, ...]]:
+        """What becomes of a piece, and the files that were made."""
         if "torch" in sys.modules:  # a later import finds the number in the environment
             sys.modules["torch"].set_num_threads(self._threads)
         result, made = self._directory.compute(self._work, pickle.loads(packed_piece))
-        otherwise, trace = "The result of a piece cannot be sent between processes.", ""
-        if isinstance(result, Exception):
-            otherwise = f"{type(result).__name__}: {result}"
-            trace = "".join(traceback.format_exception(result))
-        try:
-            return Answer(pickle.dumps(result), otherwise, trace, made)
-        except Exception:
-            return Answer(b"", otherwise, trace, made)
+        return Reply.of(result), made
 
 
 def versions() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Actors that share a queue: who gets which piece, and what if an actor or its node dies."""
+"""Actors that share a queue: on any node that has room."""
 
 from __future__ import annotations
 
@@ -6,36 +6,26 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from fiber_audit import FiberAuditError, UsageError
+from fiber_audit import UsageError
+from fiber_audit.computing import Done, Pool, Queue, Refusal, WorkerError, packed, unsendable
 
 from .directory import Directory
-from .inside import Answer, Job, Refusal, versions
-from .queue import Queue
+from .inside import Job, versions
 from .storage import directory_of
-from .worker import Hiring, Worker, end, obituary, packed, unsendable
+from .worker import INSTEAD, Hiring, Worker, end, obituary
 
-STILLBORN = 3
-"""After so many workers in a row that died before they were ready, the pool stays smaller."""
 PATIENCE = 300.0
 """Seconds for which a cluster may grow until one of its nodes is large enough."""
 
-Done = tuple[Any, Any | Exception]
-"""A piece, and its result or what became of it instead."""
 
-
-class WorkerError(FiberAuditError):
-    """A worker could not be started, died too often of one piece, or took too long for it."""
-
-
-class Pool:
-    """Up to `size` workers, hired when there is something to do, each with one piece."""
+class Actors(Pool[Worker]):
+    """Up to `size` actors."""
 
     def __init__(self, size: int, hiring: Hiring, timeout: float | None, retries: int) -> None:
-        self.size, self._hiring = size, hiring
-        self.timeout, self.retries = timeout, retries
-        self.busy = self.ended = False
-        self._workers: list[Worker] = []
-        self._stillborn = 0
+        super().__init__(size, timeout, retries)
+        self._hiring = hiring
+        self._job: Any = None
+        self._directory = Directory()
         self._fits, self._since = False, time.monotonic()
 
     def map(
@@ -49,61 +39,40 @@ class Pool:
         """
         import ray
 
-        directory = directory_of(work, storage)
-        directory.open()
-        job = ray.put(Job(packed(work), directory, versions()))
-        queue = Queue(pieces)
-        self.busy, self._since = True, time.monotonic()
-        try:
-            while True:
-                done = [
-                    d
-                    for worker in tuple(self._workers)
-                    for d in self._news(worker, queue, directory)
-                ]
-                self._deal(job, queue, directory)
-                yield from done  # while the workers compute
-                if self.ended:
-                    raise UsageError("The executor ended before its pieces were computed.")
-                if not queue and not self._computing():
-                    return
-                self._wait()
-        except BaseException:  # also Ctrl-C, and nobody wants the rest
-            self.end(at_once=True)
-            raise
-        finally:
-            self.busy = False
+        self._directory = directory_of(work, storage)
+        self._directory.open()
+        self._job = ray.put(Job(packed(work, INSTEAD), self._directory, versions()))
+        self._since = time.monotonic()
+        yield from self.compute(pieces)
 
-    def end(self, at_once: bool = False) -> None:
-        """End all workers, hung ones too, within a few seconds; idle ones may clean up before."""
-        self.ended = True
-        workers, self._workers = self._workers, []
+    def dismiss(self, workers: Sequence[Worker], at_once: bool) -> None:
+        """End actors."""
         end(workers, at_once)
 
-    def _computing(self) -> int:
-        return sum(worker.task is not None for worker in self._workers)
-
-    def _deal(self, job: Any, queue: Queue, directory: Directory) -> None:
+    def deal(self, queue: Queue) -> None:
         """Hire where there are too few, and give pieces to those who are idle."""
-        wanted = min(self.size, len(queue) + self._computing())
-        while len(self._workers) < wanted:
-            self._workers.append(Worker(self._hiring))
-        for worker in self._workers:
-            if worker.task is None and worker.job is not job:
-                worker.take(job)
+        wanted = self.wanted(queue)
+        while len(self.workers) < wanted:
+            self.workers.append(Worker(self._hiring))
+        for worker in self.workers:
+            if worker.task is None and worker.job is not self._job:
+                worker.take(self._job)
             elif queue and worker.ready and worker.task is None:
                 task = queue.next()
-                directory.send(task.piece)
+                self._directory.send(task.piece)
                 worker.give(task, self.timeout)
 
-    def _wait(self) -> None:
-        """Sleep until a worker says something, dies, or has no time left."""
+    def sleep(self, seconds: float) -> None:
+        """Until a worker says something, or dies.
+
+        Raises:
+            WorkerError: no node is large enough for one.
+        """
         import ray
 
-        nearest = min(worker.deadline for worker in self._workers) - time.monotonic()
-        awaited = [worker.awaited for worker in self._workers if worker.awaited is not None]
-        ray.wait(awaited, timeout=min(max(nearest, 0.0), 1.0))
-        if self._fits or any(worker.born for worker in self._workers):
+        awaited = [worker.awaited for worker in self.workers if worker.awaited is not None]
+        ray.wait(awaited, timeout=seconds)
+        if self._fits or any(worker.born for worker in self.workers):
             return
         self._fits = self._hiring.fits()
         if not self._fits and time.monotonic() - self._since >= PATIENCE:
@@ -112,54 +81,38 @@ class Pool:
                 f"{self._hiring.cpus:g} and gpus = {self._hiring.gpus:g}; ask for less."
             )
 
-    def _news(self, worker: Worker, queue: Queue, directory: Directory) -> Iterator[Done]:
+    def news(self, worker: Worker, queue: Queue) -> Iterator[Done]:
         """What became of a worker's piece, if something did."""
         from ray.exceptions import RayError
 
         task = worker.task
         if not worker.answered():
-            if task is not None and time.monotonic() >= worker.deadline:
-                self._workers.remove(worker)
-                end([worker])
-                late = f"It took longer than the executor's timeout = {self.timeout:g} seconds"
-                yield task.piece, WorkerError(f"{late}; raise it.")
+            yield from self.late(worker)
             return
         try:
             said = worker.hear()
         except RayError as error:
-            yield from self._lost(worker, queue, error)
+            yield from self._dead(worker, queue, error)
             return
         if isinstance(said, Refusal):
-            raise unsendable(said.reason) if said.unsendable else UsageError(said.reason)
-        self._stillborn = 0
-        if isinstance(said, Answer) and task is not None:
+            refused = unsendable(said.reason, INSTEAD) if said.unsendable else None
+            raise refused or UsageError(said.reason)
+        self.stillborn = 0
+        if said is not None and task is not None:
+            answer, made = said
             worker.task = None
-            directory.receive(said.made)
-            yield task.piece, said.result
+            self._directory.receive(made)
+            yield task.piece, answer.result
 
-    def _lost(self, worker: Worker, queue: Queue, error: Exception) -> Iterator[Done]:
-        """Put a dead worker's piece back into the queue, unless it has killed too many."""
-        self._workers.remove(worker)
+    def _dead(self, worker: Worker, queue: Queue, error: Exception) -> Iterator[Done]:
+        self.workers.remove(worker)
         end([worker], at_once=True)
-        task, why = worker.task, obituary(error)
-        if task is None:
-            self._stillborn += not worker.born
-            if self._stillborn >= STILLBORN:
-                self.size = len(self._workers)  # go on with those that there are
-            if not self.size:
-                raise WorkerError(
-                    f"Workers cannot be started: {why}; fiber-audit[ray] and the plugins must be "
-                    f"installed on every node."
-                )
-            return
-        task.deaths += 1
-        if task.deaths <= self.retries:
-            queue.again(task)
-            return
-        yield (
-            task.piece,
-            WorkerError(
-                f"Its worker was lost: {why} (attempts: {task.deaths}); it may need more memory, "
-                f'or run it with executor.use = "local" and workers = 1 to see where.'
-            ),
-        )
+        why = obituary(error)
+        if worker.task is not None:
+            advice = (
+                'it may need more memory, or run it with executor.use = "local" and workers = 1 '
+                "to see where"
+            )
+            yield from self.lost(worker.task, queue, f"was lost: {why}", advice)
+        elif not worker.born:
+            self.unborn(f"{why}; fiber-audit[ray] and the plugins must be installed on every node")

@@ -17,9 +17,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
 from fiber_audit import UsageError, WeightsError
+from fiber_audit.computing import own_folder
 from fiber_audit.loading import library
-
-from .folders import own_folder
 
 MEMORY = 100 * 2**20
 """Bytes of Ray's object store: pieces and answers are small."""

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from fiber_audit import DiskError, UsageError
+from fiber_audit.computing import attempt_apart, own_folder
 from fiber_audit.records import write_atomically
 
-from .attempt import attempt
 from .directory import SUITE, Directory
-from .folders import own_folder
 
 MADE = ("units", "observed")
 """Folders of a run directory that work writes to."""
@@ -128,7 +127,7 @@ class Storage(Directory):
                     with suppress(FileNotFoundError):  # then it is drawn again
                         files.get_file(f"{root}/{name}", str(folder / name))
             before = _found(folder)
-            result = attempt(work.at(folder), piece)
+            result = attempt_apart(work.at(folder), piece)
             made = tuple(n for n, state in _found(folder).items() if before.get(n) != state)
             with _told(self.url, "written"):
                 for name in made:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 import sys
 import time
@@ -11,13 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fiber_audit import FiberAuditError, UsageError
+from fiber_audit.computing import Refusal, Reply, Task, packed
 
-from .inside import Answer, Computing, Refusal
-from .queue import Task
+from .inside import Computing
 
 GRACE = 2.0
 """Seconds between asking an actor to end and killing it."""
+INSTEAD = 'use executor.use = "local" with one worker'
+"""How to compute in this process."""
+Said = tuple[Reply, tuple[str, ...]] | Refusal | None
+"""An answer with the files that were made, a job that is refused, or one that is taken."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Worker:
 
     def give(self, task: Task, timeout: float | None) -> None:
         """Send a piece; timeout is in seconds."""
-        self.awaited = self.actor.compute.remote(packed(task.piece))
+        self.awaited = self.actor.compute.remote(packed(task.piece, INSTEAD))
         self.task = task
         self.deadline = time.monotonic() + (timeout or float("inf"))
 
@@ -74,7 +76,7 @@ class Worker:
 
         return self.awaited is not None and bool(ray.wait([self.awaited], timeout=0)[0])
 
-    def hear(self) -> Answer | Refusal | None:
+    def hear(self) -> Said:
         """What it said: its answer to the task, or what it makes of a job.
 
         Raises:
@@ -83,7 +85,7 @@ class Worker:
         import ray
 
         awaited, self.awaited = self.awaited, None
-        said: Answer | Refusal | None = ray.get(awaited)
+        said: Said = ray.get(awaited)
         if self.task is None:
             self.born = self.ready = True
         self.deadline = float("inf")
@@ -110,25 +112,3 @@ def obituary(error: Exception) -> str:
     told = " ".join(str(error).split())
     found = re.search(r"because (.+?)\.(?: |$)", told) or re.search(r"(.+?)\.(?: |$)", told)
     return (found[1] if found else told or type(error).__name__)[:300]
-
-
-def packed(thing: object) -> bytes:
-    """Pickle what goes to a worker.
-
-    Raises:
-        UsageError: it cannot be pickled.
-    """
-    try:
-        return pickle.dumps(thing)
-    except FiberAuditError:  # it knows better why not
-        raise
-    except Exception as error:  # __reduce__ may raise anything
-        raise unsendable(f"{type(error).__name__}: {error}") from error
-
-
-def unsendable(reason: str) -> UsageError:
-    """The sentence for what another process cannot have."""
-    return UsageError(
-        f"Objects that live in this process cannot be sent to workers "
-        f'({" ".join(reason.split())}); use executor.use = "local" with one worker.'
-    )

@@ -13,18 +13,16 @@ ROOT = Path(__file__).parents[2]
 HOST = ROOT / "fiber_audit"
 PLUGINS = ROOT / "plugins"
 PACKAGES = [HOST, *(path for path in sorted(PLUGINS.iterdir()) if (path / "__init__.py").exists())]
-KITS = {
-    "fiber_audit",
-    *(f"fiber_audit.{n}" for n in ("contracts", "fitting", "loading", "sampling", "measuring")),
-}
+AUTHORS = ("computing", "contracts", "fitting", "loading", "sampling", "measuring")
+KITS = {"fiber_audit", *(f"fiber_audit.{name}" for name in AUTHORS)}
 EXPORTERS = {"fiber_audit.records"}
 """The kit of exporter authors: the table that their contract hands them."""
 
 ORDER = [
-    *("errors", "hookspecs", "", "files", "schedule", "noise", "contracts", "loading", "blocks"),
-    *("sampling", "fitting", "measuring", "records", "check", "testing", "scaffold", "_suite"),
-    *("_draw", "_score", "_judge", "_report", "_run", "tune", "commands", "_front"),
-    *("pytest_plugin", "__main__"),
+    *("errors", "hookspecs", "", "durations", "files", "computing", "schedule", "noise"),
+    *("contracts", "loading", "blocks", "sampling", "fitting", "measuring", "records", "check"),
+    *("testing", "scaffold", "_suite", "_draw", "_score", "_judge", "_report", "_run", "tune"),
+    *("commands", "_front", "pytest_plugin", "__main__"),
 ]
 """Floors from the ground up; "" is the package itself, whose names load on first use."""
 

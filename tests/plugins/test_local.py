@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import torch
 from fiber_audit_local import fiber_audit_executors
-from fiber_audit_local.pool import WorkerError
 
+from fiber_audit.computing import WorkerError
 from fiber_audit.errors import FiberAuditError, PluginError, UsageError
 
 

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from fiber_audit_ray import pool
 from fiber_audit_ray.executor import RayExecutor
-from fiber_audit_ray.pool import WorkerError
 from fiber_audit_ray.session import Session
 
+from fiber_audit.computing import WorkerError
 from fiber_audit.errors import FiberAuditError, PluginError, UsageError
 
 pytest.importorskip("ray")

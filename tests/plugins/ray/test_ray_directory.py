@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from fiber_audit_ray.directory import SUITE, Directory
-from fiber_audit_ray.folders import own_folder
 from fiber_audit_ray.inside import Computing, Job, versions
 from fiber_audit_ray.storage import Storage, directory_of, url_of
 
 from fiber_audit import DiskError, UsageError
+from fiber_audit.computing import own_folder
 
 fsspec = pytest.importorskip("fsspec")
 memory = pytest.importorskip("fsspec.implementations.memory")

@@ -10,6 +10,8 @@ import tempfile
 import zlib
 from pathlib import Path
 
+from ..files import lives
+
 
 def own_folder(prefix: str, parent: str | None = None) -> Path:
     """A new folder of this process, in the folder for temporary files or in another."""
@@ -17,18 +19,6 @@ def own_folder(prefix: str, parent: str | None = None) -> Path:
     where = Path(parent or tempfile.gettempdir())
     for path in where.glob(f"{prefix}-{machine}-*"):
         found = re.match(r"(\d+)-", path.name.removeprefix(f"{prefix}-{machine}-"))
-        if found and not _lives(int(found[1])):
+        if found and not lives(int(found[1])):
             shutil.rmtree(path, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=f"{prefix}-{machine}-{os.getpid()}-", dir=where))
-
-
-def _lives(process: int) -> bool:
-    if os.name != "posix":  # where signal 0 is not a question
-        return True
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:  # it is another user's
-        return True
-    return True
