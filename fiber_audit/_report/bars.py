@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from ..contracts import Table
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -49,52 +43,28 @@ class AttributeBar:
         return f"{self.name}: {self.text}{known}; 0 % is pinned, 100 % is ignored"
 
 
-def bars_of(
-    tables: Mapping[str, Sequence[Table]], records: pd.DataFrame, audit: str
-) -> tuple[AttributeBar, ...]:
+def bars_of(tables: Mapping[str, Sequence[Table]], audit: str) -> tuple[AttributeBar, ...]:
     """The most ignored attribute first, those without a number last."""
     found = [
         bar
-        for metric, offered in tables.items()
+        for offered in tables.values()
         for table in offered
         if audit in table.sentences
-        for bar in _bars(metric, table, records, audit)
+        for bar in _bars(table, audit)
     ]
     return tuple(sorted(found, key=lambda bar: -1.0 if bar.share is None else -bar.share - 1))
 
 
-def _bars(metric: str, table: Table, records: pd.DataFrame, audit: str) -> Iterator[AttributeBar]:
-    pooled = records[records["query"].isna() & records["value"].notna()]
-    rows = pooled[(pooled["audit"] == audit) & (pooled["metric"] == metric)]
-    for i, (heading, cells) in enumerate(table.rows):
-        if table.links.get(heading, heading) != audit or not table.shades:
+def _bars(table: Table, audit: str) -> Iterator[AttributeBar]:
+    for (heading, cells), numbers in zip(table.rows, table.numbers, strict=False):
+        if table.links.get(heading, heading) != audit:
             continue
-        for name, text, shade in zip(table.columns, cells, table.shades[i], strict=True):
+        for name, text, behind in zip(table.columns, cells, numbers, strict=True):
             lines = text.splitlines()
-            if shade is None:
+            if behind is None:
                 yield AttributeBar(name, text or "not measured")
             else:
-                yield AttributeBar(
-                    name, lines[0], " ".join(lines[1:]), *_numbers(rows, name, shade)
-                )
-
-
-def _numbers(
-    rows: pd.DataFrame, name: str, shade: float
-) -> tuple[float, float | None, float | None]:
-    """Value and interval of the record behind a cell: of its column, and as strong as its colour.
-
-    A cell may tell another statistic of its column than the one of its name; its shade is the
-    value cut to 0 and 1. Statistics without an interval (a p-value, say) are none of these.
-    """
-    statistic = rows["statistic"].astype("string")
-    mine = rows[(statistic == name) | statistic.str.startswith(f"{name} ").fillna(False)]
-    same = mine[np.isclose(mine["value"].astype(float).clip(0, 1), shade)]
-    known = same.dropna(subset=["ci_low", "ci_high"]).sort_values("value")
-    if known.empty:
-        return shade, None, None
-    value, low, high = known.iloc[0][["value", "ci_low", "ci_high"]].astype(float)
-    return float(value), float(low), float(high)
+                yield AttributeBar(name, lines[0], " ".join(lines[1:]), *behind)
 
 
 def _percent(share: float) -> float:

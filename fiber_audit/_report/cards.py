@@ -114,7 +114,7 @@ def _card(
         drawn=_drawn(sources.records, audit, why),
         status=worst_of([*statuses, *("error" for _ in failed)]),
         judged=_judged(statuses, len(failed)),
-        bars=bars_of(sources.tables, sources.records, audit),
+        bars=bars_of(sources.tables, audit),
         examples=tuple(_example(gallery, audit, i, kept) for i in first if gallery is not None),
         large=gallery is not None and _is_large(gallery),
     )

@@ -87,6 +87,11 @@ def _fault(table: object) -> str:
     shades = [shade for row in table.shades for shade in row if shade is not None]
     if not all(math.isfinite(shade) and 0 <= shade <= 1 for shade in shades):
         return "a shade is outside 0 to 1"
+    if table.numbers and [len(row) for row in table.numbers] != [width] * len(table.rows):
+        return "numbers has not one entry for each cell"
+    behind = [end for row in table.numbers for cell in row if cell for end in cell]
+    if not all(end is None or math.isfinite(end) for end in behind):
+        return "one of its numbers is not finite"
     if not all(0 <= row < len(table.rows) and 0 <= column < width for row, column in table.marked):
         return "a marked cell is outside the table"
     return ""

@@ -115,6 +115,8 @@ class Table:
     rows: (heading, cells); a cell is text, possibly of several lines, or "" where nothing is known.
     marked: (row, column) cells to outline. links: row heading -> the audit whose draws it leads to.
     sentences: audit -> what the table says of it in plain words, for the top of the page.
+    numbers: (value, low, high) behind each cell (rows x columns), for bars with intervals; None for
+    a cell, and for the ends of an interval, where there is none.
     """
 
     title: str
@@ -126,6 +128,7 @@ class Table:
     marked: tuple[tuple[int, int], ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     sentences: Mapping[str, str] = field(default_factory=dict)
+    numbers: tuple[tuple[tuple[float, float | None, float | None] | None, ...], ...] = ()
 
 
 class Metric(ABC):

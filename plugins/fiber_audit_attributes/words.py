@@ -97,7 +97,7 @@ def table_of(records: pd.DataFrame, attributes: Sequence[str]) -> Table | None:
     pooled = pooled.where(pooled.notna(), None)
     names = [name for a in attributes for name in (a, f"{a} from query")]
     mine = pooled[(pooled["metric"] == "invariance") & pooled["statistic"].isin(names)]
-    rows, shades, sentences = [], [], {}
+    rows, shades, numbers, sentences = [], [], [], {}
     for audit, held in mine.groupby("audit", sort=False):
         found: dict[str, Row] = {
             str(row["statistic"]): {str(k): v for k, v in row.items()}
@@ -112,6 +112,7 @@ def table_of(records: pd.DataFrame, attributes: Sequence[str]) -> Table | None:
         cells = tuple(_cell(every.get(name)) for name in attributes)
         rows.append((str(audit), cells))
         shades.append(tuple(_shade(known.get(name)) for name in attributes))
+        numbers.append(tuple(_numbers(known.get(name)) for name in attributes))
         if known:
             extractor = str(held["extractor"].iloc[0])
             sentences[str(audit)] = sentence_of(extractor, known, _missed(pooled, str(audit)))
@@ -130,6 +131,7 @@ def table_of(records: pd.DataFrame, attributes: Sequence[str]) -> Table | None:
         shades=tuple(shades),
         links={audit: audit for audit, _ in rows},
         sentences=sentences,
+        numbers=tuple(numbers),
     )
 
 
@@ -142,6 +144,10 @@ def _cell(row: Row | None) -> str:
 
 def _shade(row: Row | None) -> float | None:
     return None if row is None else min(1.0, max(0.0, float(row["value"])))
+
+
+def _numbers(row: Row | None) -> tuple[float, float | None, float | None] | None:
+    return None if row is None else (row["value"], row["ci_low"], row["ci_high"])
 
 
 def _missed(pooled: pd.DataFrame, audit: str) -> float | None:

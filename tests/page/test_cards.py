@@ -9,7 +9,6 @@ from made_run import AUDITS, Reader, gallery, index, indices, row, table, verdic
 from fiber_audit._report.bars import bars_of
 from fiber_audit._report.chosen import chosen
 from fiber_audit._report.examples import most_different, queries_of
-from fiber_audit.records import frame
 
 
 def first_screen(text):
@@ -32,8 +31,8 @@ def test_every_extractor_has_a_card_with_its_sentence_its_bars_and_its_pictures(
 
 
 def test_bars_begin_with_what_is_ignored_and_have_the_interval_of_the_number_they_show():
-    rows, tables = indices()
-    hue, size, tilt = bars_of(tables, frame(rows), AUDITS[0])
+    _, tables = indices()
+    hue, size, tilt = bars_of(tables, AUDITS[0])
 
     assert (hue.name, hue.share, hue.low, hue.high) == ("hue", 1.2, 0.9, 1.3)
     assert (hue.fill, hue.whisker) == (100.0, (90.0, 10.0))
@@ -45,10 +44,10 @@ def test_bars_begin_with_what_is_ignored_and_have_the_interval_of_the_number_the
 def test_of_many_attributes_the_ends_are_seen_at_once_and_none_is_lost(page):
     names = tuple(f"a{i}" for i in range(30))
     rows = [index(AUDITS[0], name, i / 30, i / 40, 1) for i, name in enumerate(names)]
-    shades = (tuple(i / 30 for i in range(30)),)
+    numbers = (tuple((i / 30, i / 40, 1.0) for i in range(30)),)
     cells = tuple(f"{i} %\n1 … 100" for i in range(30))
     offered = table(
-        columns=names, rows=((AUDITS[0], cells),), shades=shades, marked=(),
+        columns=names, rows=((AUDITS[0], cells),), shades=(), numbers=numbers, marked=(),
         links={AUDITS[0]: AUDITS[0]}, sentences={AUDITS[0]: "much."},
     )  # fmt: skip
     text = first_screen(page(rows, tables={"invariance": [offered]}))

@@ -275,6 +275,11 @@ def test_tables_of_metrics_come_back_as_they_are(tmp_path):
         ({"columns": ("a", 5)}, "5 is not a text"),
         ({"shades": ((0.0, 1.0),)}, "shades has not one number for each cell"),
         ({"shades": ((0.0, float("nan")), (0.0, 0.0))}, "a shade is outside 0 to 1"),
+        ({"numbers": (((0.0, None, None),),)}, "numbers has not one entry for each cell"),
+        (
+            {"numbers": ((None, (0.5, float("inf"), 1.0)), (None, None))},
+            "one of its numbers is not finite",
+        ),
         ({"marked": ((2, 0),)}, "a marked cell is outside the table"),
         ({"links": {"a": None}}, "None is not a text"),
     ],

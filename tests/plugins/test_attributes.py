@@ -235,6 +235,18 @@ def test_the_sentence_names_what_is_ignored_and_pinned_and_doubts_draws_off_the_
     assert "miss the fiber by 40 %" in table.sentences["e/p/s"]
 
 
+def test_draws_that_agree_with_each_other_but_not_with_their_query_pin_nothing():
+    """The number behind the cell has the interval that the sentence has: it reaches to both."""
+    rows = {
+        ("invariance", "contrast"): (0.03, 0.02, 0.05),
+        ("invariance", "contrast from query"): (1.1, 0.9, 1.3),
+    }
+    table = table_of(records_of(rows=rows), ("contrast",))
+
+    assert table.sentences["e/p/s"] == "e is undecided on contrast (3 % [2, 130])."
+    assert table.numbers == (((0.03, 0.02, 1.3),),)
+
+
 def test_an_interval_that_reaches_from_pinned_to_ignored_is_undecided():
     row = {"value": 0.9, "ci_low": 0.2, "ci_high": 1.4}
 

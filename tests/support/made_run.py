@@ -72,6 +72,7 @@ def indices(audits=AUDITS):
         table(
             rows=tuple((a, ("5 %\n1 … 15", "120 %\n90 … 130", "inconclusive")) for a in audits),
             shades=tuple((0.05, 1.0, None) for _ in audits),
+            numbers=tuple(((0.05, 0.01, 0.15), (1.2, 0.9, 1.3), None) for _ in audits),
             sentences={a: f"{a.split('/')[0]} ignores hue (120 % [90, 130])." for a in audits},
             **shared,
         )

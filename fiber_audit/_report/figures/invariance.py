@@ -23,7 +23,7 @@ MOST = 4
 
 def invariance(sources: Sources, audits: Sequence[str]) -> Figure:
     """Dots with 95 % intervals, in the order of the suite's attributes, so that panels align."""
-    held = {a: bars_of(sources.tables, sources.records, a) for a in audits}
+    held = {a: bars_of(sources.tables, a) for a in audits}
     held = {a: found for a, found in held.items() if any(b.share is not None for b in found)}
     if not held:
         raise UsageError(
