@@ -43,7 +43,7 @@ from fiber_audit_color_mnist.metrics.colour_w1 import wasserstein
 from fiber_audit_color_mnist.nets import LatentMLP, LayeredVAE
 from fiber_audit_color_mnist.priors import LatentPrior
 from fiber_audit_color_mnist.train.loop import Recipe, train
-from fiber_audit_color_mnist.weights import load
+from fiber_audit_color_mnist.weights import SHIPPED
 from torch import Tensor
 
 from fiber_audit._suite.catalogue import Catalogue
@@ -97,7 +97,7 @@ def control_prior(data: Path, folder: Path) -> Prior:
         path = folder / f"{name}.ckpt"
         return train(recipe, pool.images, pool.labels, path, say).eval().requires_grad_(False)
 
-    shipped_vae = lambda: trainable(load(LayeredVAE, "vae"))  # noqa: E731
+    shipped_vae = lambda: trainable(SHIPPED.load(LayeredVAE(), "vae"))  # noqa: E731
     vae = trained("vae", Recipe(shipped_vae, vae_loss, 2000, lr=7e-4, seed=21, finish=vae_finish))
 
     def flow_loss(net: LatentMLP, m: Tensor, labels: Tensor, g: torch.Generator) -> Tensor:
@@ -107,7 +107,7 @@ def control_prior(data: Path, folder: Path) -> Prior:
         t = torch.randn(len(z), generator=g).sigmoid()
         return (net(torch.lerp(z, noise, t[:, None]), t) - (noise - z)).square().mean(1)
 
-    shipped_flow = lambda: trainable(load(LatentMLP, "flow"))  # noqa: E731
+    shipped_flow = lambda: trainable(SHIPPED.load(LatentMLP(), "flow"))  # noqa: E731
     flow = trained("flow", Recipe(shipped_flow, flow_loss, 3000, batch=512, ema=0.9995, seed=22))
     return LatentPrior(flow, vae, "velocity", "control")
 

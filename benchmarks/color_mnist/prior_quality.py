@@ -29,9 +29,9 @@ from fiber_audit_color_mnist.metrics.colour_dev import deviation
 from fiber_audit_color_mnist.metrics.colour_kl import kl_divergence
 from fiber_audit_color_mnist.metrics.colour_law import SIMULATIONS, counts_of, law
 from fiber_audit_color_mnist.metrics.colour_w1 import wasserstein
-from fiber_audit_color_mnist.nets import DigitClassifier
+from fiber_audit_color_mnist.nets import judge
 from fiber_audit_color_mnist.priors import LatentDiffusion, LatentFlow, PixelDiffusion
-from fiber_audit_color_mnist.weights import load
+from fiber_audit_color_mnist.weights import SHIPPED
 from torch import Tensor
 from torchvision.utils import save_image
 
@@ -57,8 +57,8 @@ def drawn(prior: Prior, steps: int, n: int, eta: float) -> Tensor:
 @torch.no_grad()
 def top1(x: Tensor) -> float:
     """Mean probability of the judge's likeliest digit."""
-    judge = load(DigitClassifier, "judge")
-    logits = torch.cat([judge(part) for part in x.split(BATCH)])
+    network = SHIPPED.load(judge(), "judge")
+    logits = torch.cat([network(part) for part in x.split(BATCH)])
     return logits.double().softmax(-1).amax(-1).mean().item()
 
 

@@ -8,8 +8,8 @@ from torch import Tensor
 from fiber_audit.contracts import Attribute
 
 from .colouring import background_of, decolorize
-from .nets import DigitClassifier
-from .weights import digest, load
+from .nets import judge
+from .weights import SHIPPED
 
 TINY = 1e-6
 
@@ -22,8 +22,8 @@ class Digit(Attribute):
     chance = 0.1
 
     def __init__(self) -> None:
-        self.judge = load(DigitClassifier, "judge")
-        self.weights_sha256 = digest("judge")
+        self.judge = SHIPPED.load(judge(), "judge")
+        self.weights_sha256 = SHIPPED.digest("judge")
 
     def read(self, x: Tensor) -> Tensor:
         """Coloured digits (n, 3, 28, 28) -> (n,) int64."""

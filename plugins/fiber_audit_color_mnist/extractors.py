@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from torch import Tensor, nn
 
 from fiber_audit.contracts import Extractor
 
-from .nets import ColourNet, DigitClassifier, ShapeAutoencoder
-from .weights import digest, load
+from .nets import ColourNet, DigitClassifier, ShapeAutoencoder, pooled_classifier
+from .weights import SHIPPED
 
 
 class _Penultimate(nn.Module):
@@ -31,7 +29,7 @@ class ColorMNISTExtractor(Extractor):
     def __init__(self, network: nn.Module, feature_size: int, weights: str) -> None:
         self.network = network.eval().requires_grad_(False)
         self.feature_size = feature_size
-        self.weights_sha256 = digest(weights)
+        self.weights_sha256 = SHIPPED.digest(weights)
 
     def features(self, x: Tensor) -> Tensor:
         """Coloured digits -> features."""
@@ -43,27 +41,27 @@ class Shape(ColorMNISTExtractor):
     """48-d code of the decolorised digit: knows shape, ignores colour."""
 
     def __init__(self) -> None:
-        super().__init__(load(ShapeAutoencoder, "shape"), 48, "shape")
+        super().__init__(SHIPPED.load(ShapeAutoencoder(decoder=False), "shape"), 48, "shape")
 
 
 class Colour(ColorMNISTExtractor):
     """The background colour, 3-d in units of 0.2: knows colour, ignores shape."""
 
     def __init__(self) -> None:
-        super().__init__(load(ColourNet, "colour"), 3, "colour")
+        super().__init__(SHIPPED.load(ColourNet(), "colour"), 3, "colour")
 
 
 class Classifier(ColorMNISTExtractor):
     """Penultimate layer of a digit classifier: what it ignores is to be found out."""
 
-    weights: ClassVar[str] = "classifier"
-
     def __init__(self) -> None:
-        network = load(DigitClassifier, self.weights)
-        super().__init__(_Penultimate(network), network.head.in_features, self.weights)
+        network = SHIPPED.load(DigitClassifier(), "classifier")
+        super().__init__(_Penultimate(network), network.head.in_features, "classifier")
 
 
-class ClassifierB(Classifier):
+class ClassifierB(ColorMNISTExtractor):
     """The same of another architecture: pooled convolutions, GELU, 96-d."""
 
-    weights: ClassVar[str] = "classifier-b"
+    def __init__(self) -> None:
+        network = SHIPPED.load(pooled_classifier(), "classifier-b")
+        super().__init__(_Penultimate(network), network.head.in_features, "classifier-b")

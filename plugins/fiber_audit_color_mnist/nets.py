@@ -1,4 +1,4 @@
-"""The small networks of the benchmark, each a diffusers model: config.json + safetensors folder.
+"""The small networks of the benchmark.
 
 Shapes: gray digits (n, 1, 28, 28) and coloured digits (n, 3, 28, 28), float32 in [0, 1].
 """
@@ -6,27 +6,29 @@ Shapes: gray digits (n, 1, 28, 28) and coloured digits (n, 3, 28, 28), float32 i
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .colouring import decolorize
+from .halving import Double, Halve
+
+if TYPE_CHECKING:
+    from diffusers import UNet2DModel
 
 
-class ShapeAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class ShapeAutoencoder(nn.Module):
     """A denoising autoencoder of gray digits; its code is the feature of `color-mnist-shape`."""
 
     scale: Tensor
 
-    @register_to_config
     def __init__(self, code: int = 48, width: int = 32, decoder: bool = True) -> None:
         super().__init__()
         w = width
         self.encoder = nn.Sequential(
-            nn.Conv2d(1, w, 4, 2, 1), nn.SiLU(),
+            Halve(1, w), nn.SiLU(),
             nn.Conv2d(w, w, 4, 2, 1), nn.SiLU(), nn.Flatten(),
             nn.Linear(w * 49, 256), nn.SiLU(), nn.Linear(256, code),
         )  # fmt: skip
@@ -34,7 +36,7 @@ class ShapeAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
             self.decoder = nn.Sequential(
                 nn.Linear(code, 256), nn.SiLU(), nn.Linear(256, w * 49), nn.SiLU(),
                 nn.Unflatten(1, (w, 7, 7)),
-                nn.ConvTranspose2d(w, w, 4, 2, 1), nn.SiLU(), nn.ConvTranspose2d(w, 1, 4, 2, 1),
+                nn.ConvTranspose2d(w, w, 4, 2, 1), nn.SiLU(), Double(w, 1),
             )  # fmt: skip
         self.register_buffer("scale", torch.ones(()))
 
@@ -47,15 +49,14 @@ class ShapeAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return self.code(decolorize(x))
 
 
-class ColourNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class ColourNet(nn.Module):
     """Regresses the background colour of a coloured digit, whatever its shape."""
 
-    @register_to_config
     def __init__(self, width: int = 32) -> None:
         super().__init__()
         w = width
         self.body = nn.Sequential(
-            nn.Conv2d(3, w, 4, 2, 1), nn.SiLU(), nn.Conv2d(w, w, 4, 2, 1), nn.SiLU(),
+            Halve(3, w), nn.SiLU(), nn.Conv2d(w, w, 4, 2, 1), nn.SiLU(),
             nn.Conv2d(w, w, 4, 2, 1), nn.SiLU(), nn.Flatten(),
             nn.Linear(w * 9, 64), nn.SiLU(), nn.Linear(64, 3),
         )  # fmt: skip
@@ -65,10 +66,9 @@ class ColourNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return self.body(x)
 
 
-class DigitClassifier(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class DigitClassifier(nn.Module):
     """A convolutional digit classifier; `pooled` swaps strided for pooled convolutions."""
 
-    @register_to_config
     def __init__(self, width: int = 32, hidden: int = 64, pooled: bool = False) -> None:
         super().__init__()
         w = width
@@ -80,7 +80,7 @@ class DigitClassifier(ModelMixin, ConfigMixin):  # type: ignore[misc]
             ]  # fmt: skip
         else:
             body = [
-                nn.Conv2d(3, w, 4, 2, 1), nn.SiLU(),
+                Halve(3, w), nn.SiLU(),
                 nn.Conv2d(w, 2 * w, 4, 2, 1), nn.SiLU(), nn.Flatten(),
             ]  # fmt: skip
         self.body = nn.Sequential(*body, nn.Linear(2 * w * 49, hidden), nn.SiLU())
@@ -94,6 +94,16 @@ class DigitClassifier(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def forward(self, x: Tensor) -> Tensor:
         """Coloured digits -> logits, (n, 10)."""
         return self.head(self.dropout(self.features(x)))
+
+
+def pooled_classifier() -> DigitClassifier:
+    """What `color-mnist-classifier-b` is."""
+    return DigitClassifier(width=16, hidden=96, pooled=True)
+
+
+def judge() -> DigitClassifier:
+    """Says which digit is drawn: wider than the networks under audit, and none of them."""
+    return DigitClassifier(width=48, hidden=128)
 
 
 class ResidualMLP(nn.Module):
@@ -110,7 +120,7 @@ class ResidualMLP(nn.Module):
         return x + self.outer(F.silu(self.inner(self.norm(x)) + condition))
 
 
-class LayeredVAE(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class LayeredVAE(nn.Module):
     """A variational autoencoder whose decoder paints a mask in two colours.
 
     The code is shared: both the mask and the colours are read from all of its dimensions, and
@@ -120,12 +130,11 @@ class LayeredVAE(ModelMixin, ConfigMixin):  # type: ignore[misc]
     mean: Tensor
     std: Tensor
 
-    @register_to_config
     def __init__(self, latent: int = 54, width: int = 48, hidden: int = 512) -> None:
         super().__init__()
         w = width
         self.encoder = nn.Sequential(
-            nn.Conv2d(3, w, 4, 2, 1), nn.SiLU(), nn.Conv2d(w, w, 4, 2, 1), nn.SiLU(),
+            Halve(3, w), nn.SiLU(), nn.Conv2d(w, w, 4, 2, 1), nn.SiLU(),
             nn.Flatten(), nn.Linear(w * 49, hidden), ResidualMLP(hidden),
             nn.LayerNorm(hidden), nn.Linear(hidden, 2 * latent),
         )  # fmt: skip
@@ -134,7 +143,7 @@ class LayeredVAE(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.mask = nn.Sequential(
             nn.Linear(hidden, w * 49), nn.SiLU(), nn.Unflatten(1, (w, 7, 7)),
             nn.ConvTranspose2d(w, w, 4, 2, 1), nn.SiLU(),
-            nn.ConvTranspose2d(w, 1, 4, 2, 1),
+            Double(w, 1),
         )  # fmt: skip
         self.log_variance = nn.Parameter(torch.tensor(-4.0))
         self.register_buffer("mean", torch.zeros(latent))
@@ -161,10 +170,9 @@ class LayeredVAE(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return self.paint(z * self.std + self.mean)
 
 
-class LatentMLP(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class LatentMLP(nn.Module):
     """The denoiser (or velocity field) on normalised codes: a residual MLP with time."""
 
-    @register_to_config
     def __init__(self, latent: int = 54, width: int = 512, depth: int = 4) -> None:
         super().__init__()
         self.time = nn.Sequential(nn.Linear(64, width), nn.SiLU(), nn.Linear(width, width))
@@ -181,3 +189,15 @@ class LatentMLP(ModelMixin, ConfigMixin):  # type: ignore[misc]
         for block in self.blocks:
             hidden = block(hidden, condition)
         return self.outlet(hidden)
+
+
+def pixel_network() -> UNet2DModel:
+    """A 2.1 M parameter UNet of diffusers on 14 x 14 patches of 2 x 2 pixels."""
+    from diffusers import UNet2DModel  # here: to import it takes as long as torch
+
+    return UNet2DModel(
+        sample_size=14, in_channels=12, out_channels=12, block_out_channels=(48, 96),
+        layers_per_block=2, norm_num_groups=16, attention_head_dim=32,
+        down_block_types=("DownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "UpBlock2D"),
+    )  # fmt: skip

@@ -9,19 +9,19 @@ from hashlib import sha256
 from typing import Literal
 
 import torch
-from diffusers import DDPMScheduler
 from torch import Tensor
 
 from fiber_audit.contracts import Prediction, Prior
 from fiber_audit.sampling import FlowSchedule, VPSchedule, over
 
-from .nets import LatentMLP, LayeredVAE
+from .nets import LatentMLP, LayeredVAE, pixel_network
 from .pixels import to_image, to_state
-from .weights import digest, load
+from .weights import SHIPPED
 
 
 def _linear_schedule() -> VPSchedule:
-    return VPSchedule(DDPMScheduler(beta_start=1e-4, beta_end=0.02).alphas_cumprod)
+    """Of DDPM (Ho et al., 2020): beta goes evenly from 1e-4 to .02 in 1,000 steps."""
+    return VPSchedule((1 - torch.linspace(1e-4, 0.02, 1000)).cumprod(0))
 
 
 class LatentPrior(Prior):
@@ -67,16 +67,16 @@ class LatentDiffusion(LatentPrior):
     """The diffusion on codes (method: arXiv 2603.21782, appendix B)."""
 
     def __init__(self) -> None:
-        vae = load(LayeredVAE, "vae")
-        super().__init__(load(LatentMLP, "latent"), vae, "eps", _joint("latent"))
+        vae = SHIPPED.load(LayeredVAE(), "vae")
+        super().__init__(SHIPPED.load(LatentMLP(), "latent"), vae, "eps", _joint("latent"))
 
 
 class LatentFlow(LatentPrior):
     """Flow matching on the same codes."""
 
     def __init__(self) -> None:
-        vae = load(LayeredVAE, "vae")
-        super().__init__(load(LatentMLP, "flow"), vae, "velocity", _joint("flow"))
+        vae = SHIPPED.load(LayeredVAE(), "vae")
+        super().__init__(SHIPPED.load(LatentMLP(), "flow"), vae, "velocity", _joint("flow"))
 
 
 class PixelDiffusion(Prior):
@@ -87,11 +87,9 @@ class PixelDiffusion(Prior):
     lossless = True
 
     def __init__(self) -> None:
-        from diffusers import UNet2DModel  # here: to import it takes as long as all of the others
-
-        self.network = load(UNet2DModel, "pixel")
+        self.network = SHIPPED.load(pixel_network(), "pixel")
         self.vp = self.schedule = _linear_schedule()
-        self.weights_sha256 = digest("pixel")
+        self.weights_sha256 = SHIPPED.digest("pixel")
 
     def predict(self, x_t: Tensor, t: Tensor) -> Prediction:
         """x0 = alpha x_t - sigma v, eps = sigma x_t + alpha v."""
@@ -110,4 +108,4 @@ class PixelDiffusion(Prior):
 
 def _joint(name: str) -> str:
     """A latent prior is two networks; its digest covers both."""
-    return sha256((digest(name) + digest("vae")).encode()).hexdigest()
+    return sha256((SHIPPED.digest(name) + SHIPPED.digest("vae")).encode()).hexdigest()

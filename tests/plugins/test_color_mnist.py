@@ -1,12 +1,12 @@
 """The benchmark: its colouring, its digits, its weights and its priors."""
 
-import json
-import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
-from fiber_audit_color_mnist import digits, pixels, weights
+from fiber_audit_color_mnist import digits, pixels
 from fiber_audit_color_mnist.colouring import (
     background_of,
     colorize,
@@ -17,11 +17,14 @@ from fiber_audit_color_mnist.colouring import (
 )
 from fiber_audit_color_mnist.dataset import ColorMNIST
 from fiber_audit_color_mnist.extractors import Classifier, Colour, Shape
-from fiber_audit_color_mnist.nets import ColourNet, DigitClassifier, LayeredVAE, ShapeAutoencoder
+from fiber_audit_color_mnist.halving import Double, Halve
+from fiber_audit_color_mnist.nets import LayeredVAE, ShapeAutoencoder, judge
 from fiber_audit_color_mnist.priors import LatentDiffusion, LatentFlow, PixelDiffusion
 from fiber_audit_color_mnist.train.loop import Recipe, learning_rate, train
+from fiber_audit_color_mnist.weights import SHIPPED
+from torch import nn
 
-from fiber_audit import DataError, WeightsError
+from fiber_audit import DataError
 from fiber_audit.measuring import reconstructed
 from fiber_audit.sampling import Noise, over, rms, unguided
 
@@ -198,37 +201,34 @@ def test_every_prior_denoises_a_little_noise_to_the_digit_it_was(kind):
 def test_every_prior_makes_coloured_digits(kind):
     prior = kind()
     x = prior.decode(unguided(prior, Noise(range(32)), 25)).clamp(0, 1)
-    judge = weights.load(DigitClassifier, "judge")
+    logits = SHIPPED.load(judge(), "judge")(x)
 
-    assert judge(x).softmax(1).amax(1).mean() > 0.7
+    assert logits.softmax(1).amax(1).mean() > 0.7
     assert (decolorize(x).flatten(1).amax(1) - 1).abs().mean() < 0.3
 
 
-def test_weights_that_are_not_the_manifests_are_refused(tmp_path):
-    shutil.copytree(weights.FOLDER / "colour", tmp_path / "colour")
-    manifest = tmp_path / "manifest.json"
-    manifest.write_text(json.dumps({"colour": "0" * 64}))
-    with pytest.raises(WeightsError, match="sha256"):
-        weights.load(ColourNet, "colour", tmp_path)
-    with pytest.raises(WeightsError, match="missing"):
-        weights.load(ColourNet, "shape", tmp_path)
-
-
 def test_all_weights_are_safetensors_under_25_megabytes():
-    files = [p for p in weights.FOLDER.rglob("*") if p.is_file()]
+    files = [p for p in SHIPPED.folder.rglob("*") if p.is_file()]
 
     assert {p.suffix for p in files} == {".safetensors", ".json"}
     assert sum(p.stat().st_size for p in files) < 25e6
 
 
-def test_stored_and_loaded_weights_are_equal_to_half_precision(tmp_path):
-    network = ShapeAutoencoder(code=3, width=4)
-    weights.store(network, "tiny", tmp_path)
-    again = weights.load(ShapeAutoencoder, "tiny", tmp_path)
+@pytest.mark.parametrize("few", [1, 3])
+def test_halving_and_doubling_are_the_convolutions_of_torch(few):
+    x, y = torch.randn(2, few, 8, 12), torch.randn(2, 5, 4, 6)
+    halve, double = Halve(few, 5), Double(5, few)
 
-    for a, b in zip(network.parameters(), again.parameters(), strict=True):
-        torch.testing.assert_close(a, b, atol=1e-3, rtol=1e-3)
-    assert not any(p.requires_grad for p in again.parameters())
+    torch.testing.assert_close(halve(x), nn.Conv2d.forward(halve, x))
+    torch.testing.assert_close(double(y), nn.ConvTranspose2d.forward(double, y))
+
+
+def test_the_audit_needs_no_library_of_diffusions_but_for_pixels():
+    code = "import sys; from fiber_audit_color_mnist import priors; priors.LatentDiffusion(); "
+    code += "print('diffusers' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert run.stdout.split() == ["False"]
 
 
 def test_a_training_that_was_interrupted_ends_where_an_unbroken_one_does(tmp_path, monkeypatch):

@@ -10,8 +10,8 @@ from torch import Tensor
 from fiber_audit.contracts import Axis, Better, Block, Metric, Needs, Statistic
 from fiber_audit.measuring import Observations, measured, per_query, undefined
 
-from ..nets import DigitClassifier
-from ..weights import load
+from ..nets import judge
+from ..weights import SHIPPED
 
 
 def agreement(logits: Tensor, labels: Tensor) -> Tensor:
@@ -40,14 +40,14 @@ class ShapeAgreement(Metric):
     needs = Needs(parts=("draws", "unguided", "queries"), extractors=())
 
     def __init__(self) -> None:
-        self.judge = load(DigitClassifier, "judge")
+        self.judge = SHIPPED.load(judge(), "judge")
 
     def observe(self, block: Block) -> Mapping[str, Tensor]:
         """`agreement`, (n,); nothing without labels."""
         if block.labels is None:
             return {}
-        judge = self.judge.to(block.data.device)
-        logits = torch.cat([judge(part) for part in block.data.split(block.batch_size)])
+        network = self.judge.to(block.data.device)
+        logits = torch.cat([network(part) for part in block.data.split(block.batch_size)])
         return {"agreement": agreement(logits, block.labels)}
 
     def summarise(self, seen: Observations) -> list[Statistic]:

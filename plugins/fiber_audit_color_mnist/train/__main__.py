@@ -1,4 +1,4 @@
-"""The command: trains one network and writes its folder of weights and the manifest."""
+"""The command: trains one network and writes its weights and the manifest."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import torch
 import typer
 
 from fiber_audit import UsageError, suggestion
+from fiber_audit.loading import Shipped
 
 from .. import digits
 from ..nets import LayeredVAE
-from ..weights import FOLDER, load, store
+from ..weights import SHIPPED
 from . import recipes
-from .loop import Recipe, train, write_summary
+from .loop import Recipe, facts, train
 
 NAMES = (*recipes.SIMPLE, "latent", "flow", "pixel")
 
@@ -23,9 +24,9 @@ NAMES = (*recipes.SIMPLE, "latent", "flow", "pixel")
 def recipe_of(name: str) -> Recipe:
     """The recipe of that name; `latent` and `flow` need trained `vae` weights."""
     if name == "latent":
-        return recipes.latent_recipe(load(LayeredVAE, "vae"))
+        return recipes.latent_recipe(SHIPPED.load(LayeredVAE(), "vae"))
     if name == "flow":
-        return recipes.flow_recipe(load(LayeredVAE, "vae"))
+        return recipes.flow_recipe(SHIPPED.load(LayeredVAE(), "vae"))
     if name == "pixel":
         return recipes.pixel_recipe()
     if name not in recipes.SIMPLE:
@@ -37,7 +38,7 @@ def main(
     name: Annotated[str, typer.Argument(help=f"one of {', '.join(NAMES)}")],
     data: Annotated[Path, typer.Option(help="MNIST: an .npz (Xt, Yt, Xe, Ye) or a folder")],
     checkpoint: Annotated[Path, typer.Option(help="where to keep checkpoints")] = Path(),
-    out: Annotated[Path, typer.Option(help="where the weights go")] = FOLDER,
+    out: Annotated[Path, typer.Option(help="where the weights go")] = SHIPPED.folder,
 ) -> None:
     """Train one network of the Color MNIST benchmark; run again to resume."""
     torch.set_num_threads(1)
@@ -51,8 +52,8 @@ def main(
         checkpoint / f"{name}.ckpt",
         lambda line: typer.echo(f"{name} {line}", err=True),
     )
-    store(network, name, out)
-    write_summary(out / name, name, recipe, len(pool), time.monotonic() - started)
+    seconds = time.monotonic() - started
+    Shipped(out).store(network, name, facts(recipe, len(pool), seconds))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable
@@ -115,11 +114,10 @@ def _resume(
     return int(state["step"])
 
 
-def write_summary(folder: Path, name: str, recipe: Recipe, images: int, seconds: float) -> None:
-    """Leave beside the weights what made them (the model card quotes it)."""
-    facts = {
-        "name": name, "steps": recipe.steps, "batch": recipe.batch, "lr": recipe.lr,
-        "ema": recipe.ema, "seed": recipe.seed, "bfloat16": recipe.bfloat16,
-        "training_digits": images, "seconds": round(seconds), "torch": torch.__version__,
+def facts(recipe: Recipe, images: int, seconds: float) -> dict[str, Any]:
+    """What made the weights: the manifest keeps it, and the model card quotes it."""
+    return {
+        "steps": recipe.steps, "batch": recipe.batch, "lr": recipe.lr, "ema": recipe.ema,
+        "seed": recipe.seed, "bfloat16": recipe.bfloat16, "training_digits": images,
+        "seconds": round(seconds), "torch": torch.__version__,
     }  # fmt: skip
-    (folder / "training.json").write_text(json.dumps(facts, indent=2) + "\n")

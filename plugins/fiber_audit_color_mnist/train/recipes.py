@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import torch
-from diffusers import DDPMScheduler, UNet2DModel
-from torch import Tensor
+from diffusers import DDPMScheduler
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..colouring import colorize, sample_colours
-from ..nets import ColourNet, DigitClassifier, LatentMLP, LayeredVAE, ShapeAutoencoder
+from ..nets import (
+    ColourNet,
+    DigitClassifier,
+    LatentMLP,
+    LayeredVAE,
+    ShapeAutoencoder,
+    judge,
+    pixel_network,
+    pooled_classifier,
+)
 from ..pixels import to_state
 from .loop import Recipe
 
@@ -40,7 +49,6 @@ def shape_finish(net: ShapeAutoencoder, m: Tensor, labels: Tensor) -> None:
     """Scale the code to unit mean variance over the training digits, and drop the decoder."""
     net.scale.fill_(torch.cat([net.encoder(part) for part in m.split(2000)]).var(0).mean().sqrt())
     del net.decoder
-    net.register_to_config(decoder=False)
 
 
 def colour_loss(net: ColourNet, m: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
@@ -110,23 +118,13 @@ def flow_recipe(vae: LayeredVAE, steps: int = 8_000) -> Recipe:
     return Recipe(LatentMLP, loss, steps=steps, batch=512, ema=0.9995, seed=12)
 
 
-def pixel_network() -> UNet2DModel:
-    """A 2.1 M parameter UNet on 14 x 14 patches of 2 x 2 pixels."""
-    return UNet2DModel(
-        sample_size=14, in_channels=12, out_channels=12, block_out_channels=(48, 96),
-        layers_per_block=2, norm_num_groups=16, attention_head_dim=32,
-        down_block_types=("DownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "UpBlock2D"),
-    )  # fmt: skip
-
-
 def pixel_recipe(steps: int = 20_000) -> Recipe:
     """Velocity prediction (DDPM, linear beta) on pixels, rearranged by `pixels.to_state`."""
     scheduler = DDPMScheduler(
         beta_start=1e-4, beta_end=0.02, prediction_type="v_prediction", clip_sample=False
     )
 
-    def loss(net: UNet2DModel, m: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    def loss(net: nn.Module, m: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
         x = to_state(_painted(m, generator)[0])
         noise = torch.randn(x.shape, generator=generator)
         t = torch.randint(1000, (len(x),), generator=generator)
@@ -143,9 +141,7 @@ SIMPLE: dict[str, Recipe] = {
     "shape": Recipe(ShapeAutoencoder, shape_loss, 4000, seed=1, finish=shape_finish),
     "colour": Recipe(ColourNet, colour_loss, 4000, seed=2),
     "classifier": Recipe(DigitClassifier, classifier_loss, 2000, seed=3),
-    "classifier-b": Recipe(
-        lambda: DigitClassifier(width=16, hidden=96, pooled=True), classifier_loss, 2000, seed=4
-    ),
-    "judge": Recipe(lambda: DigitClassifier(width=48, hidden=128), classifier_loss, 3000, seed=5),
+    "classifier-b": Recipe(pooled_classifier, classifier_loss, 2000, seed=4),
+    "judge": Recipe(judge, classifier_loss, 3000, seed=5),
     "vae": Recipe(LayeredVAE, vae_loss, 10_000, seed=6, finish=vae_finish),
 }
