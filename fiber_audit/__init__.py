@@ -10,10 +10,6 @@ their kits in `fiber_audit.contracts`, `fiber_audit.sampling` and `fiber_audit.m
 exporters in `fiber_audit.records`, and all of them `fiber_audit.testing`.
 """
 
-from importlib.metadata import version as _version
-
 import lazy_loader as _lazy
-
-__version__ = _version("fiber-audit")
 
 __getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -4,6 +4,7 @@ from ._front.door import run as run
 from ._front.result import Result as Result
 from ._suite.condition import Condition as Condition
 from ._suite.suite import Suite as Suite
+from ._version import __version__ as __version__
 from .errors import DataError as DataError
 from .errors import DiskError as DiskError
 from .errors import DivergedError as DivergedError
@@ -15,5 +16,3 @@ from .errors import UsageError as UsageError
 from .errors import WeightsError as WeightsError
 from .errors import suggestion as suggestion
 from .hookspecs import hookimpl as hookimpl
-
-__version__: str

@@ -1,12 +1,13 @@
-"""The command's reference: every verb with its arguments and options, as typer knows them."""
+"""The command's reference: every verb with its arguments and options, as click knows them."""
 
 from __future__ import annotations
 
+import inspect
 import typing
 from functools import cache
 from typing import Any
 
-from typer.main import get_command
+import click
 
 from fiber_audit.commands.main import app
 from fiber_audit.commands.shared import Exit
@@ -25,8 +26,8 @@ complaints to stderr. Exit codes are [pytest's](tables.md#exit-codes).
 @cache
 def commands() -> dict[str, Any]:
     """Verb -> its click command."""
-    group: Any = get_command(app)
-    return dict(group.commands)
+    context = click.Context(app)
+    return {verb: app.get_command(context, verb) for verb in app.list_commands(context)}
 
 
 def usage(verb: str, command: Any) -> str:
@@ -51,10 +52,10 @@ def _row(parameter: Any, kinds: dict[str, Any]) -> tuple[str, str, str]:
 
 def section(verb: str, command: Any) -> str:
     """One verb: its docstring, its usage, its parameters."""
-    function = next(c.callback for c in app.registered_commands if c.name == verb)
-    kinds = typing.get_type_hints(function)
-    rows = [_row(p, kinds) for p in command.params if p.name != "help" and not p.hidden]
-    text = f"## {verb}\n\n{command.help.strip()}\n\n```text\n{usage(verb, command)}\n```\n\n"
+    kinds = typing.get_type_hints(command.callback)
+    rows = [_row(p, kinds) for p in command.params if p.name != "help"]
+    told = inspect.cleandoc(command.help)
+    text = f"## {verb}\n\n{told}\n\n```text\n{usage(verb, command)}\n```\n\n"
     return text + (table(("", "value", "meaning"), rows) if rows else "")
 
 

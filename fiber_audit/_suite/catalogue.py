@@ -9,8 +9,8 @@ import importlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache, partial
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 
 import pluggy
@@ -58,12 +58,13 @@ class Catalogue:
         if autoload and (unknown := off.keys() - known):
             name = min(unknown)
             raise UnknownName(f"{off[name]}: no such plugin. {suggestion(name, known)}")
+        distribution = cache(_distribution)  # slow to read, and many plugins are of one
         for entry in entries:
             if entry.name not in off and entry.name not in catalogue.broken:
                 if known.count(entry.name) > 1:
                     catalogue.broken[entry.name] = _twice(entry.name, entries)
                 else:
-                    catalogue._add(manager, entry.name, entry.load, *_distribution(entry))
+                    catalogue._add(manager, entry.name, entry.load, *distribution(entry.dist))
         for where in extra:
             name = Path(where).stem if where.endswith(".py") else where
             catalogue._add(manager, name, _importer(where), "", "")
@@ -175,12 +176,13 @@ def _words(text: str) -> list[str]:
 
 
 def _twice(name: str, entries: Iterable[EntryPoint]) -> str:
-    who = sorted(f"{_distribution(e)[0]} ({e.value})" for e in entries if e.name == name)
+    who = sorted(f"{_distribution(e.dist)[0]} ({e.value})" for e in entries if e.name == name)
     return f"several distributions have a plugin of this name: {', '.join(who)}; uninstall one"
 
 
-def _distribution(entry: EntryPoint) -> tuple[str, str]:
-    return (entry.dist.name, entry.dist.version) if entry.dist is not None else ("", "")
+def _distribution(of: Distribution | None) -> tuple[str, str]:
+    """Its name and version."""
+    return (of.name, of.version) if of is not None else ("", "")
 
 
 def _importer(where: str) -> Callable[[], object]:

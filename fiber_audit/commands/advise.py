@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import platform
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from ..errors import DataError, UsageError
-from .shared import Disable, Exit, Extra, Json, Settings, Trusted, catalogue_of, say, tell
+from ..errors import DataError
+from .parameters import Finite, argument, with_json, with_plugins, with_settings, with_weights
+from .shared import Exit, catalogue_of, say, tell
 from .stdout import libraries_on_stderr
 
 if TYPE_CHECKING:
@@ -23,29 +23,37 @@ if TYPE_CHECKING:
     from .._draw.store import Store
 
 
+@click.command()
+@argument("suite", help="a .toml file, or the name of a shipped suite")
+@click.option(
+    "--draws",
+    type=click.IntRange(1),
+    required=True,
+    help="draws that you want, of all queries together",
+)
+@click.option("--loss", type=Finite(0), help="fiber loss that is good enough (default: a front)")
+@click.option("--out", type=Path, help="run directory, if it has one of its own")
+@with_settings
+@with_json
+@with_plugins
+@with_weights
 def advise(
-    suite: Annotated[str, typer.Argument(help="a .toml file, or the name of a shipped suite")],
-    draws: Annotated[int, typer.Option(min=1, help="draws that you want, of all queries together")],
-    loss: Annotated[
-        float | None, typer.Option(min=0, help="fiber loss that is good enough (default: a front)")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="run directory, if it has one of its own")
-    ] = None,
-    settings: Settings = [],
-    as_json: Json = False,
-    p: Disable = [],
-    plugin: Extra = [],
-    allow_pickle: Trusted = [],
-) -> None:
-    """Tell which sampler is cheapest for so many draws, training included, from a finished run.
+    suite: str,
+    draws: int,
+    loss: float | None,
+    out: Path | None,
+    settings: tuple[str, ...],
+    as_json: bool,
+    p: tuple[str, ...],
+    plugin: tuple[str, ...],
+    allow_pickle: tuple[Path, ...],
+) -> int:
+    """Tell which sampler is cheapest for so many draws, training included.
 
-    Exit code 1: for some extractor and prior no sampler reaches --loss.
+    It reads a finished run. Exit code 1: for some extractor and prior no sampler reaches --loss.
     """
     from .._suite.read import read
 
-    if loss is not None and not math.isfinite(loss):
-        raise UsageError(f"--loss {loss}: give a finite number, e.g. 0.05.")
     catalogue = catalogue_of(p, plugin, trusted=allow_pickle)
     resolved = read(suite, catalogue, settings)
 
@@ -85,18 +93,18 @@ def advise(
     if as_json:
         head = {"run": str(store.path), "metric": metric, "draws": draws, "loss": loss}
         told_all = {**head, "pairs": [pair.to_dict() for pair in pairs], "notes": notes}
-        typer.echo(json.dumps(told_all, allow_nan=False))
+        click.echo(json.dumps(told_all, allow_nan=False))
     else:
         for pair in pairs:
             for line in (*pair.lines(), ""):
                 tell(line)
         for note in notes:
             say(note)
-    if loss is not None and not all(pair.marked for pair in pairs):
-        raise typer.Exit(Exit.FAILED)
+    reached = loss is None or all(pair.marked for pair in pairs)
+    return Exit.OK if reached else Exit.FAILED
 
 
-def _command(suite: str, given: Mapping[str, list[str]], out: Path | None) -> str:
+def _command(suite: str, given: Mapping[str, Sequence[str]], out: Path | None) -> str:
     """The command that makes the run."""
     words = [word for option, values in given.items() for v in values for word in (option, v)]
     place = ["--out", str(out)] if out else []

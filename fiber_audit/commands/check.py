@@ -3,39 +3,50 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from .._report.plain import plain
-from .._suite.catalogue import Catalogue
-from .._suite.component import KINDS, Component
+from .._suite.component import KINDS
 from ..errors import PluginError, SuiteError, UnknownName, UsageError, suggestion
 from .check_suite import BLIND, Row, judged, of_suite
-from .shared import Disable, Exit, Extra, Json, Trusted, catalogue_of, say
+from .parameters import argument, with_json, with_plugins, with_weights
+from .shared import Exit, catalogue_of, say
 from .stdout import libraries_on_stderr
+
+if TYPE_CHECKING:
+    from .._suite.catalogue import Catalogue
+    from .._suite.component import Component
 
 REQUIRED = "this option is required."
 
 
+@click.command()
+@argument(
+    "name", required=False, help="a component, a plugin or a suite (default: every component)"
+)
+@with_json
+@with_plugins
+@with_weights
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="an option of the component, or a path of the suite",
+)
 def check(
-    name: Annotated[
-        str | None,
-        typer.Argument(help="a component, a plugin or a suite (default: every component)"),
-    ] = None,
-    as_json: Json = False,
-    p: Disable = [],
-    plugin: Extra = [],
-    allow_pickle: Trusted = [],
-    settings: Annotated[
-        list[str],
-        typer.Option(
-            "--set", help="an option of the component, or a path of the suite", metavar="PATH=VALUE"
-        ),
-    ] = [],
-) -> None:
+    name: str | None,
+    as_json: bool,
+    p: tuple[str, ...],
+    plugin: tuple[str, ...],
+    allow_pickle: tuple[Path, ...],
+    settings: tuple[str, ...],
+) -> int:
     """Check that components keep their contracts, before a long run finds out."""
     with libraries_on_stderr():
         catalogue = catalogue_of(p, plugin, trusted=allow_pickle)
@@ -55,20 +66,20 @@ def check(
         if not as_json:
             _show(row)
     if as_json:
-        typer.echo(json.dumps([row.to_dict() for row in rows], indent=2))
+        click.echo(json.dumps([row.to_dict() for row in rows], indent=2))
     lost = catalogue.broken if name is None else {}
     for broken, reason in lost.items():
         say(f"plugin {broken!r} did not load: {reason}")
     if lost or any(row.status == "violated" for row in rows):
-        raise typer.Exit(Exit.INTERNAL)
-    if of_a_suite and any(row.status == "skipped" for row in rows):
-        raise typer.Exit(Exit.NOTHING)  # it could not be looked at, and cannot be audited
+        return Exit.INTERNAL
+    unseen = of_a_suite and any(row.status == "skipped" for row in rows)
+    return Exit.NOTHING if unseen else Exit.OK  # what cannot be looked at cannot be audited
 
 
 def _show(row: Row) -> None:
-    typer.echo(f"{row.status:>8}  {plain(row.component)}")
+    click.echo(f"{row.status:>8}  {plain(row.component)}")
     for violation in row.violations:
-        typer.echo(" " * 10 + plain(f"{violation['name']}: {violation['message']}"))
+        click.echo(" " * 10 + plain(f"{violation['name']}: {violation['message']}"))
     if row.note:
         say(f"{row.component}: {row.note}")
 
@@ -82,7 +93,7 @@ def _names_suite(name: str, catalogue: Catalogue) -> bool:
 
 
 def _of_components(
-    catalogue: Catalogue, name: str | None, settings: list[str]
+    catalogue: Catalogue, name: str | None, settings: Sequence[str]
 ) -> Iterator[Callable[[], Row | None]]:
     """A look at each component of that name, or of all."""
     from .._suite.read import override

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .._suite.catalogue import Catalogue
 from ..errors import WeightsError, reason_of
 from .stdout import libraries_on_stderr
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from .._suite.catalogue import Catalogue
     from .._suite.suite import Suite
     from ..check import Violation
     from ..contracts import Dataset
@@ -48,7 +48,9 @@ def judged(label: str, found: list[Violation], note: str = "") -> Row:
     return Row(label, status, [asdict(violation) for violation in found], note)
 
 
-def of_suite(catalogue: Catalogue, name: str, settings: list[str]) -> Iterator[Callable[[], Row]]:
+def of_suite(
+    catalogue: Catalogue, name: str, settings: Sequence[str]
+) -> Iterator[Callable[[], Row]]:
     """A look at each component that a suite names; its queries are first."""
     from .._suite.read import GROUPS, read
 

@@ -9,18 +9,17 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from .. import __version__
-from .._suite.catalogue import Catalogue
 from ..errors import FiberAuditError, PluginError, reason_of
-from ..loading.offline import offline
-from .caches import caches
-from .installed import lacks, libraries, wanted
-from .shared import Disable, Exit, Extra, Json, catalogue_of, tell
+from .parameters import with_json, with_plugins
+from .shared import Exit, catalogue_of, tell
 from .stdout import libraries_on_stderr
+
+if TYPE_CHECKING:
+    from .._suite.catalogue import Catalogue
 
 SMALL = (
     "queries.n=4",
@@ -35,11 +34,15 @@ SMALL = (
 """The default suite in small: all its parts, and hardly any work."""
 
 
-def doctor(as_json: Json = False, p: Disable = [], plugin: Extra = []) -> None:
+@click.command()
+@with_json
+@with_plugins
+def doctor(as_json: bool, p: tuple[str, ...], plugin: tuple[str, ...]) -> int:
     """Look at the installation: versions, devices, plugins, caches, and what is missing.
 
     Exit code 3: something that the default suite needs does not work. Nothing is fetched.
     """
+    from ..loading.offline import offline
     from .progress import Bar
 
     with Bar() as bar, libraries_on_stderr():
@@ -48,15 +51,19 @@ def doctor(as_json: Json = False, p: Disable = [], plugin: Extra = []) -> None:
         with offline():
             found = _findings(catalogue, bar)
     if as_json:
-        typer.echo(json.dumps(found, indent=2, allow_nan=False))
+        click.echo(json.dumps(found, indent=2, allow_nan=False))
     else:
         for line in _lines(found):
             tell(line)
-    raise typer.Exit(Exit.INTERNAL if found["default_suite"] else Exit.OK)
+    return Exit.INTERNAL if found["default_suite"] else Exit.OK
 
 
 def _findings(catalogue: Catalogue, bar: Any) -> dict[str, Any]:
     """Everything, as JSON holds it."""
+    from .. import __version__
+    from .caches import caches
+    from .installed import lacks, libraries, wanted
+
     wanting = wanted(catalogue)
     known = libraries(wanting)
     found: dict[str, Any] = {

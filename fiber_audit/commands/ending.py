@@ -11,10 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from .._report.answer import answer_of
-from .._report.cards import UNTOLD
 from .._report.chosen import chosen_audits
 from .._report.plain import plain
-from .._report.tiles import sentences
+from .._report.told import told_of
 from .._score.exhibits import load as load_exhibits
 from ..records import headlines
 
@@ -65,8 +64,7 @@ def first_screen(done: Run, tables: Mapping[str, Sequence[Told]]) -> Iterator[st
     """The sentences of the page's first screen: an extractor's, of the audit that is shown."""
     answer = answer_of(done.records, done.verdicts)
     for extractor, (audit, _) in chosen_audits(done.records, answer).items():
-        told = [each.text for each in sentences(tables, {}) if each.audit == audit]
-        yield from told or [UNTOLD.format(extractor)]
+        yield from told_of(extractor, audit, done.records, answer, tables)
 
 
 def _cells(row: dict[Any, Any]) -> tuple[str, ...]:

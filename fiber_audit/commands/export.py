@@ -5,26 +5,30 @@ from __future__ import annotations
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
 from ..errors import FiberAuditError, PluginError, SuiteError, UnknownName, UsageError
-from .shared import Disable, Extra, catalogue_of
+from .parameters import argument, with_plugins
+from .shared import catalogue_of
 
 
+@click.command()
+@argument("run", type=Path, help="run directory")
+@click.option("--to", required=True, help="an exporter; see `fiber-audit list exporter`")
+@click.option("--out", type=Path, help="folder for the files (default: RUN/export)")
+@click.option(
+    "--set", "settings", multiple=True, metavar="OPTION=VALUE", help="option=value of the exporter"
+)
+@with_plugins
 def export(
-    run: Annotated[Path, typer.Argument(help="run directory")],
-    to: Annotated[str, typer.Option(help="an exporter; see `fiber-audit list exporter`")],
-    out: Annotated[
-        Path | None, typer.Option(help="folder for the files (default: RUN/export)")
-    ] = None,
-    settings: Annotated[
-        list[str],
-        typer.Option("--set", help="option=value of the exporter", metavar="OPTION=VALUE"),
-    ] = [],
-    p: Disable = [],
-    plugin: Extra = [],
+    run: Path,
+    to: str,
+    out: Path | None,
+    settings: tuple[str, ...],
+    p: tuple[str, ...],
+    plugin: tuple[str, ...],
 ) -> None:
     """Write a finished run for a dashboard; prints the files."""
     from .._draw.store import existing
@@ -57,4 +61,4 @@ def export(
     except (Exception, SystemExit) as error:  # plugins may raise anything
         raise PluginError(f"--to {to}: {type(error).__name__}: {error}") from error
     for path in written:
-        typer.echo(path)
+        click.echo(path)

@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Literal, get_args
 
-import typer
+import click
 
 from .._report.plain import plain
+from .parameters import argument
+
+What = Literal["grid", "pareto", "invariance", "blind-spot"]
+Format = Literal["svg", "png", "pdf"]
 
 
-class FigureKind(StrEnum):
-    """What a figure shows."""
-
-    GRID = "grid"
-    PARETO = "pareto"
-    INVARIANCE = "invariance"
-    BLIND_SPOT = "blind-spot"
-
-
-class FigureFormat(StrEnum):
-    """The kind of file."""
-
-    SVG = "svg"
-    PNG = "png"
-    PDF = "pdf"
-
-
+@click.command()
+@argument("path", type=Path, metavar="RUN", help="run directory")
+@argument(
+    "kind",
+    type=click.Choice(get_args(What)),
+    metavar="WHAT",
+    help=f"one of {', '.join(get_args(What))}",
+)
+@click.option("--to", type=click.Choice(get_args(Format)), default="svg", help="kind of file")
+@click.option("--out", type=Path, help="file (else within the run directory)")
+@click.option("--audit", multiple=True, help="of this audit; may be repeated")
+@click.option("--queries", type=click.IntRange(1, 16), default=6, help="rows of a grid")
 def figure(
-    path: Annotated[Path, typer.Argument(help="run directory", metavar="RUN")],
-    kind: Annotated[FigureKind, typer.Argument(help="what it shows", metavar="WHAT")],
-    to: Annotated[FigureFormat, typer.Option(help="kind of file")] = FigureFormat.SVG,
-    out: Annotated[Path | None, typer.Option(help="file (else within the run directory)")] = None,
-    audit: Annotated[list[str], typer.Option(help="of this audit; may be repeated")] = [],
-    queries: Annotated[int, typer.Option(min=1, max=16, help="rows of a grid")] = 6,
+    path: Path, kind: What, to: Format, out: Path | None, audit: tuple[str, ...], queries: int
 ) -> None:
-    """Draw a grid of draws, fidelity against consistency, the invariance index or blind spots."""
+    """Draw one figure of a finished run, for a paper; prints the file."""
     from .._report.figures import write_figure
 
-    where = out or path / f"figure-{kind.value}.{to.value}"
-    typer.echo(plain(write_figure(path, kind.value, where, to.value, tuple(audit), queries)))
+    where = out or path / f"figure-{kind}.{to}"
+    click.echo(plain(write_figure(path, kind, where, to, audit, queries)))

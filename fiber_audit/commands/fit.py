@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import typer
+import click
 
 from ..contracts import Fittable, Fitting
 from ..errors import FiberAuditError, PluginError, UnknownName, UsageError, reason_of, suggestion
-from .shared import Disable, Extra, Settings, Trusted, catalogue_of, say
+from .parameters import argument, with_plugins, with_settings, with_weights
+from .shared import catalogue_of, say
 from .stdout import libraries_on_stderr
 
 if TYPE_CHECKING:
@@ -20,15 +22,19 @@ if TYPE_CHECKING:
     from .._suite.suite import Suite
 
 
+@click.command()
+@argument("suite", help="a .toml file, or the name of a shipped suite")
+@argument("names", nargs=-1, help="the suite's names of some of them (default: all)")
+@with_settings
+@with_plugins
+@with_weights
 def fit(
-    suite: Annotated[str, typer.Argument(help="a .toml file, or the name of a shipped suite")],
-    names: Annotated[
-        list[str] | None, typer.Argument(help="the suite's names of some of them (default: all)")
-    ] = None,
-    settings: Settings = [],
-    p: Disable = [],
-    plugin: Extra = [],
-    allow_pickle: Trusted = [],
+    suite: str,
+    names: tuple[str, ...],
+    settings: tuple[str, ...],
+    p: tuple[str, ...],
+    plugin: tuple[str, ...],
+    allow_pickle: tuple[Path, ...],
 ) -> None:
     """Fit the priors and samplers of a suite that have to be fitted; goes on if killed."""
     from .._suite.read import read
@@ -39,7 +45,7 @@ def fit(
     if not found:
         raise UsageError(f"{suite}: nothing in it has to be fitted; run it as it is.")
     known = {each.key for each in found}
-    for name in names or ():
+    for name in names:
         if name not in known:
             raise UnknownName(f"NAMES = {name!r}: nothing of that name is fitted. "
                               f"{suggestion(name, known)}")  # fmt: skip

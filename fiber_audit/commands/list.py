@@ -4,34 +4,36 @@ from __future__ import annotations
 
 import json
 from fnmatch import fnmatchcase
-from typing import Annotated
 
-import typer
+import click
 
 from .._suite.component import KINDS, Component
 from ..errors import UnknownName, suggestion
-from .shared import Disable, Extra, Json, Strict, catalogue_of, say, tell
+from .parameters import argument, with_json, with_plugins, with_strict
+from .shared import catalogue_of, say, tell
 
 FIELDS = ("kind", "name", "plugin", "distribution", "version")
 
 
-def list_(
-    kind: Annotated[
-        str | None, typer.Argument(help=f"one of {', '.join(KINDS)}, or a pattern of names")
-    ] = None,
-    pattern: Annotated[
-        str | None, typer.Argument(help="names, with or without plugin: 'hub/*'")
-    ] = None,
-    as_json: Json = False,
-    p: Disable = [],
-    plugin: Extra = [],
-    strict: Strict = False,
+@click.command()
+@argument("kind", required=False, help=f"one of {', '.join(KINDS)}, or a pattern of names")
+@argument("pattern", required=False, help="names, with or without plugin: 'hub/*'")
+@with_json
+@with_plugins
+@with_strict
+def list(
+    kind: str | None,
+    pattern: str | None,
+    as_json: bool,
+    p: tuple[str, ...],
+    plugin: tuple[str, ...],
+    strict: bool,
 ) -> None:
     """List every component that the installed plugins offer."""
     catalogue = catalogue_of(p, plugin, strict)
     if kind and pattern is None and set(kind) & set("*?["):
         kind, pattern = None, kind
-    kinds = [kind.removesuffix("s")] if kind else list(KINDS)
+    kinds = [kind.removesuffix("s")] if kind else [*KINDS]
     if kinds[0] not in KINDS:
         raise UnknownName(f"kind {kind!r}: no such kind. {suggestion(str(kind), KINDS)}")
     found = [c for c in catalogue if c.kind in kinds and _matches(c, pattern)]
@@ -40,7 +42,7 @@ def list_(
         raise UnknownName(f"pattern {pattern!r}: no such name. {suggestion(pattern, names)}")
     rows = [[str(getattr(c, f)) for f in FIELDS] for c in found]
     if as_json:
-        typer.echo(json.dumps([dict(zip(FIELDS, row, strict=True)) for row in rows], indent=2))
+        click.echo(json.dumps([dict(zip(FIELDS, row, strict=True)) for row in rows], indent=2))
     else:
         widths = [max((len(row[i]) for row in rows), default=0) for i in range(len(FIELDS))]
         for row in rows:

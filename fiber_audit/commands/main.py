@@ -6,78 +6,89 @@ Exit codes: 0 all conditions hold, 1 a condition failed, 2 interrupted, 3 intern
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from typing import Annotated
+from errno import EBADF
+from importlib import import_module
 
-import typer
+import click
 
-from .. import __version__
 from .._suite.variables import AUTOLOAD, DISABLE, SET, TRUSTED
-from ..errors import FiberAuditError, UsageError, suggestion
-from .advise import advise
-from .check import check
-from .compare import compare
-from .doctor import doctor
-from .export import export
-from .figure import figure
-from .fit import fit
-from .list import list_
-from .merge import merge
-from .new import new
-from .report import report
-from .run import run
+from ..errors import FiberAuditError, UnknownName, UsageError, suggestion
 from .shared import Exit, say
 from .stdout import need_no_stderr
 from .supervised import AGAIN, supervised
-from .tune import tune
 
-SIGINT_CODE = 130
+VERBS = {
+    "run": "Run an audit suite (without SUITE: Color MNIST), or what is missing of it.",
+    "list": "List every component that the installed plugins offer.",
+    "report": "Write the page of a finished run again, from its directory alone; prints the file.",
+    "check": "Check that components keep their contracts, before a long run finds out.",
+    "compare": "Compare two runs headline by headline, paired where their queries match.",
+    "export": "Write a finished run for a dashboard; prints the files.",
+    "figure": "Draw one figure of a finished run, for a paper; prints the file.",
+    "merge": "Merge shards that were computed in several places, and finish the run.",
+    "fit": "Fit the priors and samplers of a suite that have to be fitted; goes on if killed.",
+    "advise": "Tell which sampler is cheapest for so many draws, training included.",
+    "tune": "Find a sampler's strength on a few queries; prints a TOML snippet.",
+    "new": "Write a plugin project that installs and passes its own tests; prints its folder.",
+    "doctor": "Look at the installation: versions, devices, plugins, caches, and what is missing.",
+}
+"""What each verb is for, in one line: `--help` imports none of them."""
 VARIABLES = (AUTOLOAD, DISABLE, SET, TRUSTED)
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.command("run")(run)
-app.command("list")(list_)
-app.command("report")(report)
-app.command("check")(check)
-app.command("compare")(compare)
-app.command("export")(export)
-app.command("figure")(figure)
-app.command("merge")(merge)
-app.command("fit")(fit)
-app.command("advise")(advise)
-app.command("tune")(tune)
-app.command("new")(new)
-app.command("doctor")(doctor)
+
+class Verbs(click.Group):
+    """A verb is imported, from the file of its name, when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All verbs."""
+        return [*VERBS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        """The verb of that name; UnknownName says what there is."""
+        if cmd_name not in VERBS:
+            raise UnknownName(f"No such command {cmd_name!r}. {suggestion(cmd_name, VERBS)}")
+        found: click.Command = getattr(import_module(f".{cmd_name}", __package__), cmd_name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """All verbs with their lines."""
+        with formatter.section("Commands"):
+            formatter.write_dl([*VERBS.items()])
 
 
-def _version(asked: bool) -> None:
-    if asked:
-        typer.echo(f"fiber-audit {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def fiber_audit(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
-) -> None:
+@click.group(cls=Verbs, invoke_without_command=True, context_settings={"show_default": True})
+@click.version_option(package_name="fiber-audit", message="fiber-audit %(version)s")
+@click.pass_context
+def app(context: click.Context) -> None:
     """What can your network not tell apart? Draws from its fibers, measured and shown."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(Exit.USAGE)
 
 
 def main() -> None:
     """Entry point of the console script."""
     need_no_stderr()
-    sys.exit(supervised(_command))
+    quick = "--help" in sys.argv or sys.argv[1:2] in (["--version"], ["list"])
+    if quick:
+        gc.disable()  # what is loaded is no garbage
+    code = supervised(_command, quick)
+    if quick:
+        gc.freeze()  # nor is it looked through once more when Python ends
+    sys.exit(code)
 
 
 def _command() -> int:
-    code = int(guarded(sys.argv[1:]))
+    if sys.stdout is None:
+        return _lost(OSError(EBADF, os.strerror(EBADF)))
+    code = guarded(sys.argv[1:])
     try:
         sys.stdout.flush()
-    except OSError as error:  # a full device, or a reader that went away
-        say(f"stdout cannot be written ({(error.strerror or str(error)).lower()}).")
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains once more
-        code = Exit.INTERNAL
+    except OSError as error:
+        return _lost(error)
     return code
 
 
@@ -89,7 +100,10 @@ def guarded(arguments: list[str]) -> int:
     """
     try:
         _check_environment()
-        result = app(args=arguments, prog_name="fiber-audit", standalone_mode=False)
+        with app.make_context("fiber-audit", [*arguments]) as context:
+            code = app.invoke(context)
+    except click.exceptions.Exit as asked:  # --help, --version
+        return asked.exit_code
     except UsageError as error:
         for line in str(error).splitlines():
             say(line)
@@ -98,23 +112,19 @@ def guarded(arguments: list[str]) -> int:
         say(error)
         return Exit.INTERNAL
     except KeyboardInterrupt:
-        return _interrupted()
+        say(f"interrupted; {AGAIN}.")
+        return Exit.INTERRUPTED
     except (Exception, SystemExit) as error:
         return _unforeseen(error)
-    if result == SIGINT_CODE:  # what typer makes of Ctrl-C
-        return _interrupted()
-    return result if isinstance(result, int) else Exit.OK
+    return code if isinstance(code, int) else Exit.OK
 
 
 def _unforeseen(error: BaseException) -> int:
-    if type(error).__name__ == "Abort":  # what other versions of typer make of Ctrl-C
-        return _interrupted()
-    if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
-        say("stdout cannot be written (broken pipe).")  # the reader went away, say `head`
-        return Exit.INTERNAL
-    if hasattr(error, "format_message"):
-        say(f"{error.format_message()} Try 'fiber-audit --help'.")  # typer: a wrong option
+    if isinstance(error, click.ClickException):  # a wrong option
+        say(f"{error.format_message()} Try 'fiber-audit --help'.")
         return Exit.USAGE
+    if isinstance(error, BrokenPipeError):
+        return _lost(error)
     if isinstance(error, OSError):
         say(f"{error.filename or 'a file'}: {(error.strerror or str(error)).lower()}.")
         return Exit.INTERNAL
@@ -125,12 +135,14 @@ def _unforeseen(error: BaseException) -> int:
     return Exit.INTERNAL
 
 
+def _lost(error: OSError) -> int:
+    """Tell that stdout takes no more: a full device, or a reader that went away, say `head`."""
+    say(f"stdout cannot be written ({(error.strerror or str(error)).lower()}).")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains once more
+    return Exit.INTERNAL
+
+
 def _check_environment() -> None:
     for name in os.environ:
         if name.startswith("FIBER_AUDIT_") and name not in VARIABLES:
             raise UsageError(f"{name}: no such variable. {suggestion(name, VARIABLES)}")
-
-
-def _interrupted() -> int:
-    say(f"interrupted; {AGAIN}.")
-    return Exit.INTERRUPTED

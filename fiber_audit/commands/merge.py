@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from ..errors import UsageError
+from .parameters import argument, with_json, with_plugins
 from .run import conclude
-from .shared import Disable, Extra, Json, catalogue_of
+from .shared import catalogue_of
 
 
+@click.command()
+@argument("parts", type=Path, nargs=-1, required=True, help="run directories of the shards")
+@click.option("--out", type=Path, required=True, help="run directory to make")
+@click.option("--compute", is_flag=True, help="draw here what no shard has drawn")
+@with_json
+@with_plugins
 def merge(
-    parts: Annotated[list[Path], typer.Argument(help="run directories of the shards")],
-    out: Annotated[Path, typer.Option(help="run directory to make")],
-    compute: Annotated[
-        bool, typer.Option("--compute", help="draw here what no shard has drawn")
-    ] = False,
-    as_json: Json = False,
-    p: Disable = [],
-    plugin: Extra = [],
-) -> None:
+    parts: tuple[Path, ...],
+    out: Path,
+    compute: bool,
+    as_json: bool,
+    p: tuple[str, ...],
+    plugin: tuple[str, ...],
+) -> int:
     """Merge shards that were computed in several places, and finish the run."""
     from .._draw.merge import bring, common_suite
     from .._draw.store import Store
@@ -47,4 +51,4 @@ def merge(
         )
     with Bar() as bar:
         done = _run.run(suite, catalogue, options, bar)
-    raise typer.Exit(conclude(done, as_json, ["fail"]))
+    return conclude(done, as_json, ["fail"])

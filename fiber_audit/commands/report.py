@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from .._report.plain import plain
+from .parameters import argument
 from .shared import say
 
 
-def report(path: Annotated[Path, typer.Argument(help="run directory")]) -> None:
-    """Write report.html of a finished run again, from its directory alone; prints the file."""
+@click.command()
+@argument("path", type=Path, help="run directory")
+def report(path: Path) -> None:
+    """Write the page of a finished run again, from its directory alone; prints the file."""
     from .._report import write_report
 
-    typer.echo(plain(write_report(path, say)))
+    click.echo(plain(write_report(path, say)))

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
-import math
+from collections.abc import Collection
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-import typer
+import click
 
-from .._judge.interval import exit_code
+from .._judge.interval import FailOn, exit_code
 from ..durations import duration
 from ..errors import UsageError
+from .parameters import (
+    Finite,
+    argument,
+    with_json,
+    with_plugins,
+    with_settings,
+    with_strict,
+    with_weights,
+)
 from .shard import shard_of
-from .shared import Disable, Exit, Extra, Json, Settings, Strict, Trusted, catalogue_of, say, tell
+from .shared import Exit, catalogue_of, say, tell
 from .stdout import libraries_on_stderr
 
 if TYPE_CHECKING:
@@ -23,53 +31,50 @@ if TYPE_CHECKING:
     from .._run import Run
 
 
-class FailOn(StrEnum):
-    """Verdicts that make the exit code 1."""
-
-    FAIL = "fail"
-    WARN = "warn"
-    INCONCLUSIVE = "inconclusive"
-
-
+@click.command()
+@argument("suite", required=False, help="a .toml file, or the name of a shipped suite")
+@click.option("--out", type=Path, help="run directory")
+@with_settings
+@click.option("--workers", type=click.IntRange(1), help="worker processes")
+@click.option("--shard", default="1/1", metavar="i/n", help="compute share i of n only, or auto")
+@click.option(
+    "--fail-on",
+    type=click.Choice(get_args(FailOn)),
+    multiple=True,
+    default=["fail"],
+    help="verdicts that make the exit code 1",
+)
+@click.option("--baseline", type=Path, help="records.csv that no headline may fall behind")
+@click.option("--tolerance", type=Finite(0), default=0.05, help="of --baseline, relative")
+@click.option("--update-baseline", is_flag=True, help="make this run the baseline if it holds")
+@click.option("--dry-run", is_flag=True, help="say what would be computed and why; compute nothing")
+@click.option("--quiet", "-q", is_flag=True, help="say only what went wrong, and where the page is")
+@click.option("--no-color", is_flag=True, help="no colours (also: the variable NO_COLOR)")
+@with_json
+@with_plugins
+@with_weights
+@with_strict
 def run(
-    suite: Annotated[
-        str | None, typer.Argument(help="a .toml file, or the name of a shipped suite")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="run directory")] = None,
-    settings: Settings = [],
-    workers: Annotated[int | None, typer.Option(min=1, help="worker processes")] = None,
-    shard: Annotated[
-        str, typer.Option(help="compute share i of n only, or auto", metavar="i/n")
-    ] = "1/1",
-    fail_on: Annotated[list[FailOn], typer.Option(help="verdicts that make the exit code 1")] = [
-        FailOn.FAIL
-    ],
-    baseline: Annotated[
-        Path | None, typer.Option(help="records.csv that no headline may fall behind")
-    ] = None,
-    tolerance: Annotated[float, typer.Option(min=0, help="of --baseline, relative")] = 0.05,
-    update_baseline: Annotated[
-        bool, typer.Option("--update-baseline", help="make this run the baseline if it holds")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="say what would be computed and why; compute nothing")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="say only what went wrong, and where the page is")
-    ] = False,
-    no_color: Annotated[
-        bool, typer.Option("--no-color", help="no colours (also: the variable NO_COLOR)")
-    ] = False,
-    as_json: Json = False,
-    p: Disable = [],
-    plugin: Extra = [],
-    allow_pickle: Trusted = [],
-    strict: Strict = False,
-) -> None:
+    suite: str | None,
+    out: Path | None,
+    settings: tuple[str, ...],
+    workers: int | None,
+    shard: str,
+    fail_on: tuple[FailOn, ...],
+    baseline: Path | None,
+    tolerance: float,
+    update_baseline: bool,
+    dry_run: bool,
+    quiet: bool,
+    no_color: bool,
+    as_json: bool,
+    p: tuple[str, ...],
+    plugin: tuple[str, ...],
+    allow_pickle: tuple[Path, ...],
+    strict: bool,
+) -> int:
     """Run an audit suite (without SUITE: Color MNIST), or what is missing of it."""
     share = shard_of(shard)
-    if not math.isfinite(tolerance):
-        raise UsageError(f"--tolerance {tolerance}: give a finite number, e.g. 0.05.")
     if update_baseline and baseline is None:
         raise UsageError("--update-baseline: name the file to update with --baseline.")
     overrides = [*settings, *([f"executor.workers={workers}"] if workers else [])]
@@ -101,19 +106,19 @@ def run(
             done = _run.run(resolved, catalogue, options, bar)
     if done is None:
         _tell(found, as_json)
-        return
-    code = conclude(done, as_json, [choice.value for choice in fail_on], quiet, not no_color)
+        return Exit.OK
+    code = conclude(done, as_json, fail_on, quiet, not no_color)
     if update_baseline and baseline is not None and code == Exit.OK:
         from .._judge.baseline import update_baseline as update
 
         update(done.path, baseline)
-    raise typer.Exit(code)
+    return code
 
 
 def _tell(found: list[Forecast], as_json: bool) -> None:
     """What would be computed: a line per audit on stdout."""
     if as_json:
-        typer.echo(json.dumps([asdict(each) for each in found], allow_nan=False))
+        click.echo(json.dumps([asdict(each) for each in found], allow_nan=False))
         return
     for each in found:
         observed = f", {each.to_observe} to observe" if each.to_observe else ""
@@ -128,11 +133,11 @@ def _tell(found: list[Forecast], as_json: bool) -> None:
 
 
 def conclude(
-    done: Run, as_json: bool, fail_on: list[Any], quiet: bool = False, colour: bool = True
+    done: Run, as_json: bool, fail_on: Collection[FailOn], quiet: bool = False, colour: bool = True
 ) -> int:
     """Tell a person, or a program, how a run ended; returns the exit code."""
     if as_json:
-        typer.echo(json.dumps(_summary(done), allow_nan=False))
+        click.echo(json.dumps(_summary(done), allow_nan=False))
     elif not done.incomplete:
         from .ending import tell_ending
 

@@ -22,11 +22,11 @@ AGAIN = "run the same command again to compute what is missing"
 _STOPS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
-def supervised(command: Callable[[], int]) -> int:
-    """The exit code of a command. Where no process can fork, it is called here."""
+def supervised(command: Callable[[], int], quick: bool = False) -> int:
+    """The exit code of a command. A quick one, or where no process can fork, is called here."""
     stops = [getattr(signal, name) for name in _STOPS if hasattr(signal, name)]
     heard = [n for n in stops if signal.getsignal(n) is not signal.SIG_IGN]  # not under nohup
-    if not hasattr(os, "fork"):
+    if quick or not hasattr(os, "fork"):
         _listen(heard)
         return command()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # until somebody listens

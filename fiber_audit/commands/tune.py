@@ -6,52 +6,59 @@ import json
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
 
-import tomli_w
-import typer
+import click
 
 from ..errors import SuiteError, UnknownName, UsageError
-from .shared import Disable, Extra, Json, Settings, Trusted, catalogue_of, say
+from .parameters import Finite, argument, with_json, with_plugins, with_settings, with_weights
+from .shared import catalogue_of, say
 
 
+@click.command()
+@argument("sampler", help="a sampler of the suite, or of the catalogue")
+@click.option("--suite", help="where data, extractor, prior come from")
+@click.option("--extractor", help="default: the suite's first")
+@click.option("--prior", help="default: the suite's first")
+@click.option("--option", help="default: guidance or strength")
+@click.option("--low", type=Finite(1e-9), help="smallest value to try (default: 0.1)")
+@click.option("--high", type=Finite(1e-9), help="largest value to try (default: 20, or 1)")
+@click.option("--queries", type=click.IntRange(2), default=8, help="queries to try on")
+@click.option("--draws", type=click.IntRange(1), default=2, help="draws of each query")
+@click.option("--goal", type=Finite(), help="fidelity to reach (default: the knee)")
+@click.option("--seconds", type=Finite(0), help="budget: seconds of sampling")
+@click.option("--evaluations", type=Finite(0), help="budget: evaluations of the prior, per draw")
+@click.option("--trials", type=click.IntRange(1), default=8, help="budget: trials")
+@click.option("--out", type=Path, help="folder of the trials' runs")
+@with_settings
+@with_json
+@with_plugins
+@with_weights
 def tune(
-    sampler: Annotated[str, typer.Argument(help="a sampler of the suite, or of the catalogue")],
-    suite: Annotated[
-        str | None, typer.Option(help="where data, extractor, prior come from")
-    ] = None,
-    extractor: Annotated[str | None, typer.Option(help="default: the suite's first")] = None,
-    prior: Annotated[str | None, typer.Option(help="default: the suite's first")] = None,
-    option: Annotated[str | None, typer.Option(help="default: guidance or strength")] = None,
-    low: Annotated[
-        float | None, typer.Option(min=1e-9, help="smallest value to try (default: 0.1)")
-    ] = None,
-    high: Annotated[
-        float | None, typer.Option(min=1e-9, help="largest value to try (default: 20, or 1)")
-    ] = None,
-    queries: Annotated[int, typer.Option(min=2, help="queries to try on")] = 8,
-    draws: Annotated[int, typer.Option(min=1, help="draws of each query")] = 2,
-    goal: Annotated[
-        float | None, typer.Option(help="fidelity to reach (default: the knee)")
-    ] = None,
-    seconds: Annotated[
-        float | None, typer.Option(min=0, help="budget: seconds of sampling")
-    ] = None,
-    evaluations: Annotated[
-        float | None, typer.Option(min=0, help="budget: evaluations of the prior, per draw")
-    ] = None,
-    trials: Annotated[int, typer.Option(min=1, help="budget: trials")] = 8,
-    out: Annotated[Path | None, typer.Option(help="folder of the trials' runs")] = None,
-    settings: Settings = [],
-    as_json: Json = False,
-    p: Disable = [],
-    plugin: Extra = [],
-    allow_pickle: Trusted = [],
+    sampler: str,
+    suite: str | None,
+    extractor: str | None,
+    prior: str | None,
+    option: str | None,
+    low: float | None,
+    high: float | None,
+    queries: int,
+    draws: int,
+    goal: float | None,
+    seconds: float | None,
+    evaluations: float | None,
+    trials: int,
+    out: Path | None,
+    settings: tuple[str, ...],
+    as_json: bool,
+    p: tuple[str, ...],
+    plugin: tuple[str, ...],
+    allow_pickle: tuple[Path, ...],
 ) -> None:
-    """Find a sampler's strength on a few queries; shows the front and prints a TOML snippet."""
+    """Find a sampler's strength on a few queries; prints a TOML snippet."""
+    import tomli_w
+
     from .._suite.read import read
 
-    _check_finite(low=low, high=high, goal=goal)
     catalogue = catalogue_of(p, plugin, trusted=allow_pickle)
     full = read(suite, catalogue, [f"queries.n={queries}", f"draws={draws}", *settings])
     try:
@@ -90,7 +97,7 @@ def tune(
         )
     finite = [t for t in found if math.isfinite(t.fidelity)]
     if as_json:
-        typer.echo(
+        click.echo(
             json.dumps(
                 {
                     "option": chosen,
@@ -104,10 +111,4 @@ def tune(
     say("front: " + ", ".join(f"{t.value:.4g}" for t in tuning.front(finite)))
     tuned = {"use": used.qualified, **narrow.samplers[key].options}
     tuned[chosen] = float(f"{winner.value:.4g}")
-    typer.echo(tomli_w.dumps({"samplers": {key: tuned}}).strip())
-
-
-def _check_finite(**values: float | None) -> None:
-    for name, value in values.items():
-        if value is not None and not math.isfinite(value):
-            raise UsageError(f"--{name} {value}: give a finite number.")
+    click.echo(tomli_w.dumps({"samplers": {key: tuned}}).strip())

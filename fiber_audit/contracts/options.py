@@ -1,10 +1,9 @@
-"""How components are offered, and the types of the options that a suite may set."""
+"""The types of the options that a suite may set."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, Lt
 
@@ -14,8 +13,3 @@ NonNegativeInt = Annotated[int, Ge(0)]
 Positive = Annotated[float, Gt(0), Lt(math.inf)]
 NonNegative = Annotated[float, Ge(0), Lt(math.inf)]
 Fraction = Annotated[float, Ge(0), Le(1)]
-
-Factory = Callable[..., Any]
-"""Makes one component. Its keyword arguments, with their types, are the component's options."""
-Offers = Mapping[str, str | Factory]
-"""What a hook returns: name -> "module:Class" (imported when it is needed), or a factory."""

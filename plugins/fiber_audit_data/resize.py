@@ -10,6 +10,8 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from fiber_audit.contracts import Count, held
+
 from .pictures import Alpha, decoded
 
 Resize = Literal["crop", "pad", "squash"]
@@ -34,6 +36,9 @@ class Look:
     resize: Resize = "crop"
     channels: Channels = "auto"
     alpha: Alpha = "white"
+
+    def __post_init__(self) -> None:
+        held("size", self.size, Count | tuple[Count, Count])
 
     @property
     def grey(self) -> bool:

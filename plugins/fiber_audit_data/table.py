@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fiber_audit import DataError
-from fiber_audit.contracts import Dataset, NonNegativeInt
+from fiber_audit.contracts import Dataset, NonNegativeInt, held
 
 from .frames import frame_of, need
 from .labels import legend, numbered
@@ -63,6 +63,10 @@ class NumericTable(Dataset):
         part: Part = "all",
         seed: NonNegativeInt = 0,
     ) -> None:
+        for option, texts in {"columns": columns, "units": units}.items():
+            held(option, texts, tuple[str, ...])
+        for option, numbers in {"mean": mean, "std": std}.items():
+            held(option, numbers, tuple[float, ...])
         self.path = path_of(path)
         frame = frame_of(self.path, separator, header)
         if label:

@@ -1,15 +1,8 @@
 """The metrics `blind_spot` and `blind_spot_score`: one audit's row of guided by x measured by.
 
-`blind_spot` is a table: its statistics say in seen_by which network B looked.
-
-    relative   r_B, the Fréchet distance of the draws over that of the unguided draws
-    frechet    D_B itself, in squared features of B
-    unguided   U_B, the same of the prior's own draws
-    hidden     what A's own distance hides of what B sees
-
-`blind_spot_score` is the number to bound: "mean" is the score beside all others, with the finding
-in its message, "confidence" how sure it is above 0. It is a lower bound of the share that is hidden
-at infinitely many queries; see `blind_spot`.
+`blind_spot` is a table. `blind_spot_score` is the number to bound: "mean" is the score beside all
+others, with the finding in its message, "confidence" how sure it is above 0. It is a lower bound of
+the share that is hidden at infinitely many queries; see `blind_spot`.
 """
 
 from __future__ import annotations
@@ -21,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fiber_audit import UsageError, WeightsError
-from fiber_audit.contracts import Axis, Better, Metric, Needs, Statistic, Table
+from fiber_audit.contracts import Axis, Better, Metric, Needs, Statistic, Table, held
 from fiber_audit.measuring import Estimate, Observations, told, undefined
 
 from .blind_spot import blind_spot
@@ -67,6 +60,7 @@ class _Beside(Metric):
         The audited one is always among them; a name that stands for the same network is its own
         view, not another's. Weights that are missing cost their own column.
         """
+        held("measured_by", measured_by, list[str])
         self.measured_by = tuple(dict.fromkeys(measured_by))
         eyes = ("", *self.measured_by)
         self.needs = Needs(
@@ -113,7 +107,12 @@ def _seed(seen: Observations) -> int:
 class BlindSpot(_Beside):
     """`blind_spot`: Fréchet distances of one audit's draws, seen by several extractors.
 
-    Statistics: see the module. n is the number of queries.
+    It is a table: its statistics say in seen_by which network B looked. n counts queries.
+
+        relative   r_B, the Fréchet distance of the draws over that of the unguided draws
+        frechet    D_B itself, in squared features of B
+        unguided   U_B, the same of the prior's own draws
+        hidden     what A's own distance hides of what B sees
     """
 
     better: Better = ""

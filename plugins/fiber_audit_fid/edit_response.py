@@ -17,7 +17,7 @@ import numpy as np
 from torch import Tensor
 
 from fiber_audit import UsageError
-from fiber_audit.contracts import Axis, Better, Block, Fraction, Metric, Needs, Statistic
+from fiber_audit.contracts import Axis, Better, Block, Fraction, Metric, Needs, Statistic, held
 from fiber_audit.measuring import Observations, told, undefined
 
 from .choices import EditName
@@ -53,6 +53,7 @@ class EditResponse(Metric):
         extractor: str = "",
     ) -> None:
         """edits: None for all. extractor: whose features; "" is the audited one."""
+        held("edits", edits, list[EditName] | None)
         self.edits = ALL if edits is None else tuple(edits)
         self.strength, self.extractor = strength, extractor
         of_images = any(name in IMAGE_EDITS for name in self.edits)

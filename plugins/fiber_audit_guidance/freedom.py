@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fiber_audit import UsageError
-from fiber_audit.contracts import Count, Draws, Fraction, NonNegative, Problem, Sampler
+from fiber_audit.contracts import Count, Draws, Fraction, NonNegative, Problem, Sampler, held
 from fiber_audit.sampling import Noise, Trail, in_blocks, over, start, step, steps
 
 from .slope import view
@@ -38,6 +38,7 @@ class FreeDoM(Sampler):
     travel: Sequence[float] = (0.3, 0.7)
 
     def __post_init__(self) -> None:
+        held("travel", self.travel, tuple[float, ...])
         if len(self.travel) != 2 or not 0 <= self.travel[0] <= self.travel[1] <= 1:
             raise UsageError(
                 f"travel = {list(self.travel)}: write [t_low, t_high], 0 <= t_low <= t_high <= 1."

@@ -11,7 +11,7 @@ from torch import Tensor
 from torchvision import transforms as T
 
 from fiber_audit import UsageError
-from fiber_audit.contracts import Count, NonNegativeInt
+from fiber_audit.contracts import Count, NonNegativeInt, held
 
 from .steps import Steps
 
@@ -20,6 +20,12 @@ Side = NonNegativeInt | tuple[Count, Count]
 Interpolation = Literal["bilinear", "bicubic"]
 Mean = tuple[float, ...]
 """One number, or one per channel."""
+Range = tuple[float, float]
+OPTIONS: dict[str, Any] = {
+    **{"resize": Side, "crop": Side, "interpolation": Interpolation, "antialias": bool},
+    **{"mean": Mean, "std": Mean, "range": Range, "grey": bool},
+}
+"""The types of what `Preprocessing` is made of, which are options of several extractors."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,8 @@ class Preprocessing:
     grey: bool = False
 
     def __post_init__(self) -> None:
+        for name, kind in OPTIONS.items():
+            held(name, getattr(self, name), kind)
         channels = 1 if self.grey else 3
         for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) not in (1, channels):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fiber_audit import UsageError
+from fiber_audit.contracts import held
 
 HALF = 0.5
 """A plain number guides below this time only, as in the paper's Color MNIST runs (t < 500)."""
@@ -36,6 +37,7 @@ class Strength:
             if not 0 <= g < math.inf:
                 raise UsageError(f"guidance = {g}: write a finite number >= 0, or anchors.")
             return cls(((0.0, 0.0, 1.0, HALF), (g, g, HALF, 0.0)))
+        held("guidance", guidance, Sequence[object])
         anchors = tuple(_anchor(i, row) for i, row in enumerate(guidance))
         edge = 1.0
         for _, _, high, low in sorted(anchors, key=lambda a: -a[2]):

@@ -9,11 +9,10 @@ Rows are split as the data set `table` splits them: trained on `part = "rest"`, 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
+import click
 import pandas as pd
 import torch
-import typer
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -60,13 +59,13 @@ def auroc(scores: Tensor, positive: Tensor) -> float:
     return float((below + up_to).double().mean() / (2 * len(ordered)))
 
 
-def main(
-    data: Annotated[Path, typer.Option(help="a CSV file with one header row")],
-    label: Annotated[str, typer.Option(help="the column of the label, 0 or 1")],
-    out: Annotated[Path, typer.Option(help="the file of weights, .safetensors")],
-    epochs: Annotated[int, typer.Option()] = 200,
-    seed: Annotated[int, typer.Option()] = 0,
-) -> None:
+@click.command(context_settings={"show_default": True})
+@click.option("--data", type=Path, required=True, help="a CSV file with one header row")
+@click.option("--label", required=True, help="the column of the label, 0 or 1")
+@click.option("--out", type=Path, required=True, help="the file of weights, .safetensors")
+@click.option("--epochs", type=int, default=200)
+@click.option("--seed", type=int, default=0)
+def main(data: Path, label: str, out: Path, epochs: int, seed: int) -> None:
     """Train, judge on the rows held out, and write."""
     torch.set_num_threads(1)
     frame = pd.read_csv(data)
@@ -80,8 +79,8 @@ def main(
     logits = network(rows[out_of])
     found = auroc(logits[:, 1] - logits[:, 0], labels[out_of] == 1)
     write(out, network, columns, found, int((~out_of).sum()))
-    typer.echo(f"{out}: AUROC {found:.4f} on {int(out_of.sum())} rows held out")
+    click.echo(f"{out}: AUROC {found:.4f} on {int(out_of.sum())} rows held out")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

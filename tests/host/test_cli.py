@@ -241,6 +241,17 @@ def test_a_full_device_on_stdout_is_one_sentence_and_3(tmp_path):
     assert "cannot be written" in done.stderr or "no space" in done.stderr
 
 
+def test_a_closed_stdout_is_one_sentence_and_3_before_anything_is_done(toy_suite, tmp_path):
+    code = "from fiber_audit.commands.main import main; main()"
+    line = [sys.executable, "-c", code, "run", str(toy_suite())]
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *line]
+    done = subprocess.run(closed, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+
+    assert done.returncode == 3
+    assert done.stderr == "fiber-audit: stdout cannot be written (bad file descriptor).\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["toy.toml"]
+
+
 @pytest.mark.parametrize(
     ("out", "code"), [("file", 4), ("file/below", 3), ("nul\0", 4), ("x" * 300, 3)]
 )

@@ -1,9 +1,4 @@
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -179,34 +174,6 @@ def test_what_cannot_be_computed_is_refused_before_anything_is_written(go, tmp_p
         go(more="[[exclude]]\nextractor = 'two'\n")
 
     assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize("when", [0.5, 2.0])
-def test_killed_at_any_moment_and_run_again_gives_the_same_records(go, tmp_path, when):
-    whole = go("draws=40", "batch_size=2", out="whole")
-    code = (
-        "import time, fiber_audit._draw.store as s; from fiber_audit.commands.main import main\n"
-        "save = s.Store.save\n"
-        "def slow(*a): time.sleep(0.03); return save(*a)\n"
-        "s.Store.save = slow; main()"
-    )
-    arguments = ["run", str(tmp_path / "toy.toml"), "--out", "killed", "--plugin", TOY,
-                 "--set", "draws=40", "--set", "batch_size=2"]  # fmt: skip
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments], cwd=tmp_path, stderr=subprocess.DEVNULL
-    )
-    units = tmp_path / "killed" / "units"
-    deadline = time.monotonic() + 60
-    while not (units.exists() and any(units.iterdir())) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(when)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    done = sum(1 for _ in units.iterdir())
-    again = go("draws=40", "batch_size=2", out="killed")
-
-    assert done > 0
-    pd.testing.assert_frame_equal(comparable(whole.records), comparable(again.records))
 
 
 def test_a_damaged_unit_and_what_was_seen_of_it_are_computed_again_and_it_is_said(go):

@@ -19,10 +19,10 @@ EXPORTERS = {"fiber_audit.records"}
 """The kit of exporter authors: the table that their contract hands them."""
 
 ORDER = [
-    *("errors", "hookspecs", "", "durations", "files", "computing", "schedule", "noise"),
-    *("contracts", "loading", "blocks", "sampling", "fitting", "measuring", "records", "check"),
-    *("testing", "scaffold", "_suite", "_draw", "_score", "_judge", "_report", "_run", "tune"),
-    *("commands", "_front", "pytest_plugin", "__main__"),
+    *("_version", "errors", "hookspecs", "", "durations", "files", "computing", "schedule"),
+    *("noise", "contracts", "loading", "blocks", "sampling", "fitting", "measuring", "records"),
+    *("check", "testing", "scaffold", "_suite", "_draw", "_score", "_judge", "_report", "_run"),
+    *("tune", "commands", "_front", "pytest_plugin", "__main__"),
 ]
 """Floors from the ground up; "" is the package itself, whose names load on first use."""
 

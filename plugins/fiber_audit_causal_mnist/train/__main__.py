@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
 
+import click
 import torch
-import typer
 
 from fiber_audit.loading import Shipped
 
@@ -19,19 +18,19 @@ from .clusters import mixture
 from .judge import judge
 
 
-def main(
-    name: Annotated[Literal["erm", "irm", "judge", "prior"], typer.Argument()],
-    data: Annotated[Path, typer.Option(help="MNIST: an .npz (Xt, Yt, Xe, Ye)")],
-    out: Annotated[Path, typer.Option(help="where the weights go")] = SHIPPED.folder,
-    seed: Annotated[int, typer.Option()] = 0,
-) -> None:
+@click.command(context_settings={"show_default": True})
+@click.argument("name", type=click.Choice(["erm", "irm", "judge", "prior"]))
+@click.option("--data", type=Path, required=True, help="MNIST: an .npz (Xt, Yt, Xe, Ye)")
+@click.option("--out", type=Path, default=SHIPPED.folder, help="where the weights go")
+@click.option("--seed", type=int, default=0)
+def main(name: str, data: Path, out: Path, seed: int) -> None:
     """Train one network of Causal MNIST."""
     torch.set_num_threads(1)
     shipped = Shipped(out)
     pool, test = digits.full(data, train=True), digits.full(data, train=False)
 
     def say(line: str) -> None:
-        typer.echo(f"{name} {line}", err=True)
+        click.echo(f"{name} {line}", err=True)
 
     if name == "erm" or name == "irm":
         network = classifiers.classifier(pool, name == "irm", seed, say)
@@ -54,4 +53,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
 
+import click
 import torch
-import typer
 
 from fiber_audit import UsageError, suggestion
 from fiber_audit.loading import Shipped
@@ -34,12 +33,14 @@ def recipe_of(name: str) -> Recipe:
     return recipes.SIMPLE[name]
 
 
-def main(
-    name: Annotated[str, typer.Argument(help=f"one of {', '.join(NAMES)}")],
-    data: Annotated[Path, typer.Option(help="MNIST: an .npz (Xt, Yt, Xe, Ye) or a folder")],
-    checkpoint: Annotated[Path, typer.Option(help="where to keep checkpoints")] = Path(),
-    out: Annotated[Path, typer.Option(help="where the weights go")] = SHIPPED.folder,
-) -> None:
+@click.command(context_settings={"show_default": True})
+@click.argument("name", type=click.Choice(NAMES))
+@click.option(
+    "--data", type=Path, required=True, help="MNIST: an .npz (Xt, Yt, Xe, Ye) or a folder"
+)
+@click.option("--checkpoint", type=Path, default=".", help="where to keep checkpoints")
+@click.option("--out", type=Path, default=SHIPPED.folder, help="where the weights go")
+def main(name: str, data: Path, checkpoint: Path, out: Path) -> None:
     """Train one network of the Color MNIST benchmark; run again to resume."""
     torch.set_num_threads(1)
     recipe = recipe_of(name)
@@ -50,11 +51,11 @@ def main(
         pool.images,
         pool.labels,
         checkpoint / f"{name}.ckpt",
-        lambda line: typer.echo(f"{name} {line}", err=True),
+        lambda line: click.echo(f"{name} {line}", err=True),
     )
     seconds = time.monotonic() - started
     Shipped(out).store(network, name, facts(recipe, len(pool), seconds))
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()
