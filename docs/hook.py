@@ -46,6 +46,11 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     return math.shown(links.rewritten(markdown, home, page.file.src_uri))
 
 
+def on_post_page(output: str, **_: Any) -> str:
+    """The theme's dialogue of the search has no name, which a screen reader needs."""
+    return output.replace('role="dialog">', 'role="dialog" aria-label="Search">')
+
+
 def on_post_build(*, config: Any) -> None:
     """Complain of what the laws of the site forbid; strict builds then fail."""
     for sentence in html.complaints(Path(config.site_dir)):

@@ -67,11 +67,13 @@ def plugin_link(plugin: str) -> str:
 def section(component: Component) -> str:
     """One component: what its docstring says, its options, and what we say of a metric."""
     first, rest = summary_of(component.factory)
-    parts = [f"## {component.name}", f"{first} (plugin {plugin_link(component.plugin)})"]
+    first = first.removeprefix(f"`{component.name}`: ")  # the heading has the name
+    said = f"{first[:1].upper()}{first[1:]} *Plugin {plugin_link(component.plugin)}.*"
+    parts = [f"## {component.name}", said]
     if component.kind == "metric":
         parts.append(facts(component.name, component.factory))
     if rest:
-        parts.append(f"```text\n{rest}\n```")
+        parts.append(rest)
     return "\n\n".join([*parts, option_table(explained(component))])
 
 

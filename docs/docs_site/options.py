@@ -123,8 +123,8 @@ def _arguments(text: str) -> dict[str, str]:
 
 
 def summary_of(factory: Callable[..., Any]) -> tuple[str, str]:
-    """The first sentence of a docstring, and the rest without its arguments."""
+    """The first sentence of a docstring, and the rest, which is Markdown, without its sections."""
     text = inspect.cleandoc(factory.__doc__ or "")
     first, _, rest = text.partition("\n\n")
-    rest = re.sub(r"\n(Args|Raises|Returns):\n(    .*\n|\n)*", "\n", f"\n{rest}\n")
+    rest = re.sub(r"(?<=\n)(Args|Raises|Returns):\n(    .*\n|\n)*", "", f"\n{rest}\n")
     return " ".join(first.split()), rest.strip("\n")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from .._report.figures.picture import picture
 from ..errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,17 +32,14 @@ def draws_of(gallery: Gallery, queries: int) -> Figure:
     figure = Shown(figsize=(1.1 * (k + 1), 1.25 * q), layout="constrained")
     axes: Any = figure.subplots(q, k + 1, squeeze=False)
     for i in range(q):
-        _picture(axes[i][0], gallery.queries[i], "query" if i == 0 else "")
+        _titled(axes[i][0], gallery.queries[i], "query" if i == 0 else "")
         for column, j in enumerate(np.argsort(gallery.fiber_loss[i]), start=1):
             loss, lost = gallery.fiber_loss[i, j], bool(gallery.lost[i, j])
-            _picture(axes[i][column], gallery.draws[i, j], "lost" if lost else f"{loss:.2g}")
+            _titled(axes[i][column], gallery.draws[i, j], "lost" if lost else f"{loss:.2g}")
     figure.suptitle(gallery.audit, fontsize="small")
     return figure
 
 
-def _picture(axes: Any, image: np.ndarray, title: str) -> None:
-    grey = len(image) != 3
-    shown = image[0] if grey else image.transpose(1, 2, 0)
-    axes.imshow(np.nan_to_num(shown).clip(0, 1), cmap="gray" if grey else None, vmin=0, vmax=1)
+def _titled(axes: Any, image: np.ndarray, title: str) -> None:
+    picture(axes, image)
     axes.set_title(title, fontsize="x-small")
-    axes.set_axis_off()

@@ -18,7 +18,7 @@ from .pictures import ShownDraw, shown, shown_draw
 from .samplers import sampler_of
 from .sources import Sources
 from .strips import strip
-from .tiles import sentences
+from .told import failed_of, told_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,9 +27,6 @@ PICTURED = 12
 """Cards with pictures; of further extractors the first screen has the words."""
 SMALL = 64
 """Pictures up to this side are shown as they are, larger ones larger."""
-UNTOLD = (
-    "No metric of the suite puts into words what {} ignores; what differs along a row, it does."
-)
 
 
 @dataclass(frozen=True)
@@ -101,16 +98,15 @@ def _card(
 ) -> Card:
     audits = audits_of(sources.records)[extractor]
     statuses = [j.status for j in answer.judged if j.audit in audits]
-    failed = [u for u in answer.unmeasured if u.audit in audits and u.status == "error"]
-    told = [s.text for s in sentences(sources.tables, {}) if s.audit == audit]
-    reasons = list(dict.fromkeys(f"Not all was measured: {u.message}" for u in failed))
+    failed = failed_of(extractor, sources.records, answer)
+    told = told_of(extractor, audit, sources.records, answer, sources.tables)
     first = queries_of(gallery) if gallery is not None else []
     kept = shown_queries.get(audit, 0)
     return Card(
         extractor=extractor,
         audit=audit,
         anchor=anchor(audit) if audit in shown_queries else "",
-        sentences=tuple(split(s) for s in told or reasons or [UNTOLD.format(extractor)]),
+        sentences=tuple(map(split, told)),
         drawn=_drawn(sources.records, audit, why),
         status=worst_of([*statuses, *("error" for _ in failed)]),
         judged=_judged(statuses, len(failed)),

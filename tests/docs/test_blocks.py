@@ -1,8 +1,8 @@
-"""Every block of code in README and docs is run, or says why not.
+"""Every block of code in README, docs and READMEs of plugins is run, or says why not.
 
 A comment above a block: `file: NAME` (it is written there), `more of: NAME` (added to it),
-`runs in: PATH` (a test of its own, or CI), `not run: REASON`. Blocks of Python whose first line is
-a path are files of the plugins that test_authors.py loads.
+`runs in: PATH` (a test of its own, or CI), `not run: REASON`; Python that is not run is compiled.
+Blocks of Python whose first line is a path are files of the plugins that test_authors.py loads.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ OWN_TEST = {"cluster.md": "test_cluster.py"}
 """Pages whose blocks have a test file of their own."""
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES = [page for page in PAGES if page.name not in OWN_TEST]
+READMES = sorted(ROOT.glob("plugins/*/README.md"))
 REASONS = {"needs a GPU", "needs the internet", "installs packages", "needs a git checkout"}
 FILE = re.compile(r"# [\w/]+\.py\n")
 EXAMPLE = ROOT / "examples" / "fiber_audit_brightness" / "fiber_audit_brightness.py"
@@ -46,7 +47,7 @@ def catalogue():
     return installed if known else Catalogue.load(extra=[str(EXAMPLE)])
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize("page", [*PAGES, *READMES], ids=name)
 def test_every_piece_of_a_suite_is_valid(page, catalogue):
     for block in of(page, "toml"):
         assert problems(tomllib.loads(block.text), catalogue) == [], block.line
@@ -62,10 +63,17 @@ def test_a_piece_that_is_wrong_is_found_out(catalogue):
     assert len(said("[[conditions]]\nmetric = 'diversity'")) == 1
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_suites_and_commands_are_as_wide_as_the_site_shows(page):
+    for block in of(page, "toml", "text", *SHELLS):
+        assert max(map(len, block.text.splitlines())) <= 88, block
+
+
 AUDITS = {"README.md", "docs/python.md"}
 """Pages whose Python draws from fibers."""
 MARKED = [
-    pytest.param(page, marks=pytest.mark.slow) if name(page) in AUDITS else page for page in PAGES
+    pytest.param(page, marks=pytest.mark.slow) if name(page) in AUDITS else page
+    for page in [*PAGES, *READMES]
 ]
 
 
@@ -74,8 +82,9 @@ def test_python_runs_from_the_top_of_a_page_to_its_end(page, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     space = {"__name__": "page"}
     for block in of(page, "python"):
+        code = compile(block.text, f"{name(page)}:{block.line}", "exec")
         if not FILE.match(block.text) and not elsewhere(block):
-            exec(compile(block.text, f"{name(page)}:{block.line}", "exec"), space)
+            exec(code, space)
 
 
 def elsewhere(block):

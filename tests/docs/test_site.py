@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from browser import browsed, needs_axe, serious
 from docs_site import html, links
 from docs_site.components import KINDS
 from docs_site.markdown import prose
@@ -103,13 +104,31 @@ def test_what_the_site_must_not_have_is_found_out(body, complaint, tmp_path):
     assert complaint is None or complaint in found[0]
 
 
-@pytest.mark.slow  # a minute; CI builds the site as well
-def test_the_site_is_built_without_a_warning(tmp_path):
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The built site; warnings are errors."""
     pytest.importorskip("mkdocs")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    built = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(built)]
     quiet = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-
     done = subprocess.run(command, cwd=ROOT, env=quiet, capture_output=True, text=True)
-
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "reference" / "metrics.html").exists()
+    return built
+
+
+@pytest.mark.slow  # a minute; CI builds the site as well
+def test_the_site_is_built_without_a_warning(site):
+    assert (site / "reference" / "metrics.html").exists()
+
+
+@pytest.mark.slow
+@needs_axe
+@pytest.mark.parametrize("width", [390, 1300])
+@pytest.mark.parametrize(
+    "page", ["index", "your-network", "hooks", "reference/metrics", "studies/texture-and-shape"]
+)
+def test_axe_finds_nothing_serious_on_the_site(site, page, width, tmp_path):
+    found, complaints, _ = browsed(site / f"{page}.html", tmp_path, serious(), width=width)
+
+    assert found == []
+    assert complaints == []

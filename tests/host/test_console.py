@@ -17,8 +17,8 @@ from fiber_audit._score import exhibits
 from fiber_audit._suite.condition import Condition
 from fiber_audit.commands import progress
 from fiber_audit.commands.ending import tell_ending
+from fiber_audit.commands.main import guarded
 from fiber_audit.commands.progress import Bar
-from fiber_audit.commands.report import report
 from fiber_audit.records import frame
 
 MARKUP = ["[/bold]", "[red]x[/]", "[link=file:///etc]x[/link]", ":bomb:", "[/", "\\[", "{task.id}"]
@@ -111,7 +111,7 @@ def test_the_command_prints_the_page_and_tells_of_missing_pictures(tmp_path, cap
     (run / "environment.json").write_text('{"fiber_audit": "1.0"}')
     exhibits.save({}, run)
     records.write(frame([row("[/red]/p/s", status="ok", message=None)]), run)
-    report(run)
+    guarded(["report", str(run)])
     told = capsys.readouterr()
 
     assert told.out == f"{run}/report.html\n"

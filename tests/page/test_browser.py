@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from made_run import gallery, hostile, row
 
-from fiber_audit._report import write_report
+from fiber_audit._judge.compare import compare
+from fiber_audit._report import write_comparison, write_report
 from fiber_audit._report.anchors import anchor
+from fiber_audit.records import frame
 
 STATE = """[
   document.querySelectorAll('section.audit:not([hidden])').length,
@@ -139,6 +141,21 @@ def test_nothing_is_cut_off_on_a_telephone_or_a_screen(browse, run, width):
 
     assert complaints == []
     assert wide == [0] * 5 if width > 1000 else wide[0] == 0
+
+
+def test_a_comparison_needs_no_sideways_scrolling_on_a_telephone(browse, run):
+    folder = run([row()], [gallery()])
+    changes = compare(frame([row()]), frame([row(value=0.5)]))
+    path = write_comparison(folder, folder, changes, folder / "compare.html")
+    found, complaints, _ = browse(
+        path,
+        "[...document.querySelectorAll('html, #changes .scroll')]"
+        ".map(e => e.scrollWidth - e.clientWidth)",
+        width=390,
+    )
+
+    assert found == [0, 0]
+    assert complaints == []
 
 
 def test_the_browser_of_these_tests_complains_of_what_the_policy_forbids(browse, run):

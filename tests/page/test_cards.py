@@ -1,6 +1,7 @@
 """The first screen: what each network ignores, of the draws that can be trusted most."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,9 @@ from made_run import AUDITS, Reader, gallery, index, indices, row, table, verdic
 from fiber_audit._report.bars import bars_of
 from fiber_audit._report.chosen import chosen
 from fiber_audit._report.examples import most_different, queries_of
+from fiber_audit._report.told import UNTOLD
+from fiber_audit.commands import ending
+from fiber_audit.records import frame
 
 
 def first_screen(text):
@@ -89,6 +93,21 @@ def test_an_extractor_that_failed_says_why_on_its_card(page):
 
     assert "Not all was measured: It fell." in card
     assert "1 not measured" in card
+
+
+def test_the_end_of_a_run_says_of_an_extractor_what_its_card_says(page):
+    rows, tables = indices()
+    rows = [*rows, row("net/p/s", value=None, statistic=None, status="error", message="It fell.")]
+    card = first_screen(page([*rows, row("mute/p/s")], tables=tables))
+    done = SimpleNamespace(records=frame([*rows, row("mute/p/s")]), verdicts=[])
+
+    told = [*ending.first_screen(done, tables)]
+
+    assert len(told) == 4
+    assert "Not all was measured: It fell." in told
+    assert UNTOLD.format("mute") in told
+    words = re.sub(r"<[^>]*>", "", card)
+    assert all(sentence in words for sentence in told)
 
 
 def test_cards_show_the_same_queries_evenly():

@@ -1,17 +1,12 @@
 """Pages are valid HTML, light, and readable by everyone."""
 
-import os
-from pathlib import Path
-
 import pytest
+from browser import needs_axe, serious
 from made_run import everything, gallery, hostile, row
 
 from fiber_audit._judge.compare import compare
 from fiber_audit._report import write_comparison, write_report
 from fiber_audit.records import frame
-
-AXE = os.environ.get("AXE_CORE", "")
-"""The path of axe.min.js (npm install axe-core)."""
 
 
 def pages(run):
@@ -40,15 +35,28 @@ def test_a_page_like_that_of_the_default_run_is_below_3_megabytes(run):
     assert write_report(run(None, galleries)).stat().st_size < 3_000_000
 
 
-@pytest.mark.skipif(not AXE, reason="AXE_CORE is not the path of axe.min.js")
+@needs_axe
+@pytest.mark.parametrize("width", [390, 1300])
 @pytest.mark.parametrize("anchor", ["", "#draws-shape/latent/ndtm~0"])
-def test_axe_finds_nothing_serious(browse, run, anchor):
+def test_axe_finds_nothing_serious_on_a_report(browse, run, anchor, width):
     path = write_report(run(*everything()))
-    script = Path(AXE).read_text("utf-8")
-    asked = (
-        f"(() => {{ {script}; return axe.run().then(r => r.violations.filter("
-        "v => ['serious', 'critical'].includes(v.impact)).map(v => [v.id, v.nodes.length])) })()"
-    )
-    found, _, _ = browse(path, asked, anchor)
 
-    assert found == []
+    assert browse(path, serious(), anchor, width)[0] == []
+
+
+@needs_axe
+@pytest.mark.parametrize("width", [390, 1300])
+def test_axe_finds_nothing_serious_on_a_comparison(browse, run, width):
+    path = run([row()], [gallery()]) / "compare.html"
+    path.write_text(pages(run)["comparison"], "utf-8")
+
+    assert browse(path, serious(), width=width)[0] == []
+
+
+@needs_axe
+def test_axe_finds_a_picture_without_words_and_a_text_without_contrast(browse, run):
+    path = write_report(run([row()]))
+    bad = '<img src="data:,"><p style="color: #ddd; background: #fff">pale</p></main>'
+    path.write_text(path.read_text("utf-8").replace("</main>", bad), "utf-8")
+
+    assert [rule for rule, _ in browse(path, serious())[0]] == ["color-contrast", "image-alt"]

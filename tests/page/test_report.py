@@ -333,7 +333,7 @@ def test_a_passing_condition_shows_its_bound(page):
     conditions = text[text.index('id="conditions"') : text.index('id="results"')]
     results = text[text.index('id="results"') : text.index("<details>")]
 
-    assert re.findall(r'<td class="whole">(.*?)</td>', conditions) == [
+    assert re.findall(r'<td class="whole" data-label="bound">(.*?)</td>', conditions) == [
         "≤ 0.25", "≥ −1.5", "0 to 0.0625",
     ]  # fmt: skip
     assert "3 measurements judged by conditions: 2 passed, 1 failed." in text

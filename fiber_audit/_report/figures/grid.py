@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from ..._score.gallery import Gallery
@@ -13,6 +12,7 @@ from ...errors import UsageError
 from ..chosen import short_name
 from ..examples import DRAWS, most_different, queries_of
 from .paper import PAGE, named
+from .picture import picture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,12 +45,13 @@ def grid(
         for line, i in enumerate(rows[audit]):
             top = line * (1 + SPACE)
             places = [0.0, *(1 + GAP + n * (1 + SPACE) for n in range(DRAWS))]
-            pictures = [
+            images = [
                 gallery.queries[i],
                 *(gallery.draws[i, j] for j in most_different(gallery, i)),
             ]
-            for place, picture in zip(places, pictures, strict=False):
-                _picture(figure, picture, (left + place) / across, top / high, across, high)
+            for place, image in zip(places, images, strict=False):
+                where = (left + place) / across, 1 - (top + 1) / high, 1 / across, 1 / high
+                picture(figure.add_axes(where), image)
         figure.text(
             left / across,
             1.0 + 0.12 / (size * high),
@@ -58,13 +59,3 @@ def grid(
             va="bottom",
         )
     return figure
-
-
-def _picture(
-    figure: Figure, image: np.ndarray, left: float, top: float, across: float, high: float
-) -> None:
-    axes: Any = figure.add_axes((left, 1 - top - 1 / high, 1 / across, 1 / high))
-    levels = np.nan_to_num(image if len(image) == 3 else image[:1]).clip(0, 1)
-    shown = levels.transpose(1, 2, 0) if len(levels) == 3 else levels[0]
-    axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    axes.set_axis_off()
