@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import suppress
+from functools import cache, lru_cache
 from importlib.metadata import Distribution, distributions
+from pathlib import Path
 
 TOP = re.compile(r"^([A-Za-z_]\w*)(?:/|\.py,|\.[\w.-]*so,|\.pyd,)", re.MULTILINE)
 """What is at the top of a list of installed files."""
@@ -16,17 +19,32 @@ TOP = re.compile(r"^([A-Za-z_]\w*)(?:/|\.py,|\.[\w.-]*so,|\.pyd,)", re.MULTILINE
 def imported() -> dict[str, str]:
     """Name -> version, in alphabetical order, of what this process has imported by now."""
     modules = {name.partition(".")[0] for name in sys.modules}
-    found = {
-        each.metadata["Name"]: each.version
-        for each in distributions()
-        if not modules.isdisjoint(_tops(each))
-    }
-    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+    found = (d for d, tops in _installed(_places()) if not modules.isdisjoint(tops))
+    return dict(sorted(map(_named, found), key=lambda item: item[0].lower()))
 
 
-def _tops(each: Distribution) -> set[str]:
-    """Modules and packages that a distribution installs."""
+def _places() -> tuple[tuple[str, int], ...]:
+    """Where distributions are, and when something was last installed there."""
+    found = []
+    for entry in sys.path:
+        with suppress(OSError, ValueError):
+            found.append((entry, Path(entry).stat().st_mtime_ns))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1)
+def _installed(places: tuple[tuple[str, int], ...]) -> list[tuple[Distribution, frozenset[str]]]:
+    """Every distribution, with the modules and packages at its top."""
+    return [(each, _tops(each)) for each in distributions()]
+
+
+@cache
+def _named(each: Distribution) -> tuple[str, str]:
+    return each.metadata["Name"], each.version
+
+
+def _tops(each: Distribution) -> frozenset[str]:
     declared = each.read_text("top_level.txt")
     if declared is not None:
-        return set(declared.split())
-    return set(TOP.findall(each.read_text("RECORD") or ""))
+        return frozenset(declared.split())
+    return frozenset(TOP.findall(each.read_text("RECORD") or ""))

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..errors import FiberAuditError, UsageError
+from .growth import GIB
 from .queue import Queue, Task
+from .replies import Reply
 
 STILLBORN = 3
 """After so many workers in a row that died before they were ready, the pool stays smaller."""
@@ -35,11 +37,14 @@ class Pool(ABC, Generic[W]):
     """Up to `size` workers, started when there is something to do, each with one piece.
 
     timeout: seconds that one piece may take, None is no limit. retries: how often a piece whose
-    worker died is tried again.
+    worker died is tried again. growth: GiB that a worker may hold more than after its first piece,
+    None is no limit.
     """
 
-    def __init__(self, size: int, timeout: float | None, retries: int) -> None:
-        self.size, self.timeout, self.retries = size, timeout, retries
+    def __init__(
+        self, size: int, timeout: float | None, retries: int, growth: float | None = None
+    ) -> None:
+        self.size, self.timeout, self.retries, self.growth = size, timeout, retries, growth
         self.busy = self.ended = False
         self.workers: list[W] = []
         self.stillborn = 0
@@ -104,6 +109,12 @@ class Pool(ABC, Generic[W]):
         self.dismiss([worker], False)
         late = f"It took longer than the executor's timeout = {self.timeout:g} seconds; raise it."
         yield worker.task.piece, WorkerError(late)
+
+    def outgrown(self, worker: W, reply: Reply) -> None:
+        """End a worker that has answered, if it holds too much memory; another takes its place."""
+        if self.growth is not None and reply.grown > self.growth * GIB:
+            self.workers.remove(worker)
+            self.dismiss([worker], False)
 
     def lost(self, task: Task, queue: Queue, how: str, advice: str) -> Iterator[Done]:
         """Put a dead worker's piece back into the queue, unless it has killed too many."""

@@ -49,18 +49,20 @@ class Reply:
     otherwise: str
     """What to say where it cannot be pickled, or not be unpickled."""
     trace: str = ""
+    grown: int = 0
+    """Bytes that the worker holds more than after its first piece."""
 
     @classmethod
-    def of(cls, result: Any | Exception) -> Self:
+    def of(cls, result: Any | Exception, grown: int = 0) -> Self:
         """In a worker: pack a result, or the exception that came in its place."""
         otherwise, trace = "The result of a piece cannot be sent between processes.", ""
         if isinstance(result, Exception):
             otherwise = f"{type(result).__name__}: {result}"
             trace = "".join(traceback.format_exception(result))
         try:
-            return cls(pickle.dumps(result), otherwise, trace)
+            return cls(pickle.dumps(result), otherwise, trace, grown)
         except Exception:  # __reduce__ may raise anything
-            return cls(b"", otherwise, trace)
+            return cls(b"", otherwise, trace, grown)
 
     @property
     def result(self) -> Any | Exception:

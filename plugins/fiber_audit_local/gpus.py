@@ -25,6 +25,8 @@ class GpusExecutor(LocalExecutor):
         threads: of torch, OpenMP and BLAS, in each process.
         timeout: seconds that one piece may take; 0 or None is no limit.
         retries: how often a piece whose process died is tried again.
+        growth: GiB that a process may hold more than after its first piece until another takes its
+            place; 0 or None is no limit.
     """
 
     def __init__(
@@ -35,8 +37,9 @@ class GpusExecutor(LocalExecutor):
         threads: Count = 1,
         timeout: NonNegative | None = None,
         retries: NonNegativeInt = 2,
+        growth: NonNegative | None = 2.0,
     ) -> None:
-        super().__init__(threads=threads, timeout=timeout, retries=retries)
+        super().__init__(threads=threads, timeout=timeout, retries=retries, growth=growth)
         known = visible()
         if not known:
             raise UsageError('executor.use = "gpus": torch sees no GPU here; use "local".')

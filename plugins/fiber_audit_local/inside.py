@@ -13,7 +13,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from fiber_audit.computing import Refusal, Reply, attempt, attempt_apart
+from fiber_audit.computing import Growth, Refusal, Reply, attempt, attempt_apart
 
 READY = b"ready"
 """What a worker says first. Then it gives one answer to every piece."""
@@ -28,6 +28,7 @@ def serve(connection: Connection, threads: int, by_main_thread: bool) -> None:
     _end_with_the_parent(by_main_thread)
     _print_on_stderr()
     work: Any = None
+    growth = Growth()
     with suppress(EOFError, OSError):
         connection.send_bytes(READY)
         while True:
@@ -36,13 +37,14 @@ def serve(connection: Connection, threads: int, by_main_thread: bool) -> None:
                 work = attempt(pickle.loads, packed_work)
             if "torch" in sys.modules:  # a later import finds the number in the environment
                 sys.modules["torch"].set_num_threads(threads)
-            connection.send_bytes(pickle.dumps(_answer(work, piece)))
+            connection.send_bytes(pickle.dumps(_answer(work, piece, growth)))
 
 
-def _answer(work: Any, packed_piece: bytes) -> Reply | Refusal:
+def _answer(work: Any, packed_piece: bytes, growth: Growth) -> Reply | Refusal:
     if isinstance(work, Exception):
         return Refusal.of_work(work)
-    return Reply.of(attempt_apart(lambda packed: work(pickle.loads(packed)), packed_piece))
+    result = attempt_apart(lambda packed: work(pickle.loads(packed)), packed_piece)
+    return Reply.of(result, growth.after_a_piece())
 
 
 def _end_with_the_parent(by_main_thread: bool) -> None:

@@ -24,6 +24,8 @@ class LocalExecutor(Executor):
             the networks; 0 or None is no limit. Only another process can be stopped: with a
             timeout even one worker is a process of its own.
         retries: how often a piece whose worker died is tried again.
+        growth: GiB that a worker may hold more than after its first piece until another takes its
+            place, as where a plugin leaks; 0 or None is no limit. Only Linux tells.
     """
 
     def __init__(
@@ -33,11 +35,12 @@ class LocalExecutor(Executor):
         threads: Count = 1,
         timeout: NonNegative | None = None,
         retries: NonNegativeInt = 2,
+        growth: NonNegative | None = 2.0,
     ) -> None:
         self.places: list[dict[str, str]] = [{} for _ in range(workers)]
         """The environment variables of each worker."""
         self.threads = threads
-        self.timeout, self.retries = timeout or None, retries
+        self.timeout, self.retries, self.growth = timeout or None, retries, growth or None
         self._kept = False
         self._pools = Pools(self._pool)
 
@@ -80,7 +83,7 @@ class LocalExecutor(Executor):
             yield piece, result
 
     def _pool(self) -> Processes:
-        return Processes(self.places, self.threads, self.timeout, self.retries)
+        return Processes(self.places, self.threads, self.timeout, self.retries, self.growth)
 
 
 @contextmanager

@@ -24,8 +24,9 @@ class Processes(Pool[Worker]):
         threads: int,
         timeout: float | None,
         retries: int,
+        growth: float | None,
     ) -> None:
-        super().__init__(len(places), timeout, retries)
+        super().__init__(len(places), timeout, retries, growth)
         self._places, self._threads, self._work = places, threads, b""
         atexit.register(self.end)  # before multiprocessing waits for its children
 
@@ -82,6 +83,7 @@ class Processes(Pool[Worker]):
             raise unsendable(said.reason, INSTEAD)
         if said is not None and task is not None:
             worker.task, worker.deadline = None, float("inf")
+            self.outgrown(worker, said)
             yield task.piece, said.result
         else:
             yield from self.late(worker)

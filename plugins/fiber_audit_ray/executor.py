@@ -33,6 +33,8 @@ class RayExecutor(Executor):
         timeout: seconds that one piece may take, at a worker's first piece with the loading of
             the networks; 0 or None is no limit.
         retries: how often a piece whose worker died is tried again.
+        growth: GiB that a worker may hold more than after its first piece until another takes its
+            place, as where a plugin leaks; 0 or None is no limit.
     """
 
     def __init__(
@@ -46,12 +48,13 @@ class RayExecutor(Executor):
         storage: str = "",
         timeout: NonNegative | None = None,
         retries: NonNegativeInt = 2,
+        growth: NonNegative | None = 2.0,
     ) -> None:
         installed(storage)
         if gpus > 1 and gpus != int(gpus):
             raise UsageError(f"executor.gpus = {gpus:g}: whole GPUs, or a part of one, e.g. 0.5.")
         self.workers, self.storage = workers, storage
-        self.timeout, self.retries = timeout or None, retries
+        self.timeout, self.retries, self.growth = timeout or None, retries, growth or None
         self._hiring = Hiring(cpus, gpus, threads)
         self._session = Session(address, workers * cpus, workers * gpus)
         self._kept = ExitStack()
@@ -92,4 +95,4 @@ class RayExecutor(Executor):
             self._pools.end(at_once=kind is not None)
 
     def _pool(self) -> Actors:
-        return Actors(self.workers, self._hiring, self.timeout, self.retries)
+        return Actors(self.workers, self._hiring, self.timeout, self.retries, self.growth)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points, version
 from typing import Any
 
-from fiber_audit.computing import Refusal, Reply, attempt_apart, thread_variables
+from fiber_audit.computing import Growth, Refusal, Reply, attempt_apart, thread_variables
 
 from .directory import Directory
 
@@ -39,7 +39,7 @@ class Computing:
             os.chdir(folder)
         sys.path += [entry for entry in path if entry not in sys.path]
         self._work: Any = None
-        self._directory = Directory()
+        self._directory, self._growth = Directory(), Growth()
 
     def take(self, job: Job) -> Refusal | None:
         """Compute pieces of this job from now on, if that is possible here."""
@@ -55,7 +55,7 @@ class Computing:
         if "torch" in sys.modules:  # a later import finds the number in the environment
             sys.modules["torch"].set_num_threads(self._threads)
         result, made = self._directory.compute(self._work, pickle.loads(packed_piece))
-        return Reply.of(result), made
+        return Reply.of(result, self._growth.after_a_piece()), made
 
 
 def versions() -> dict[str, str]:

@@ -21,8 +21,15 @@ PATIENCE = 300.0
 class Actors(Pool[Worker]):
     """Up to `size` actors."""
 
-    def __init__(self, size: int, hiring: Hiring, timeout: float | None, retries: int) -> None:
-        super().__init__(size, timeout, retries)
+    def __init__(
+        self,
+        size: int,
+        hiring: Hiring,
+        timeout: float | None,
+        retries: int,
+        growth: float | None,
+    ) -> None:
+        super().__init__(size, timeout, retries, growth)
         self._hiring = hiring
         self._job: Any = None
         self._directory = Directory()
@@ -101,6 +108,7 @@ class Actors(Pool[Worker]):
         if said is not None and task is not None:
             answer, made = said
             worker.task = None
+            self.outgrown(worker, answer)
             self._directory.receive(made)
             yield task.piece, answer.result
 

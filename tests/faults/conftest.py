@@ -14,6 +14,7 @@ from toy_suite import TOY_SUITE
 
 HERE = Path(__file__).parent
 TOY, FAULTY = HERE.parent / "host" / "toy.py", HERE / "faulty.py"
+PLUGINS = ("--plugin", str(TOY), "--plugin", str(FAULTY))
 
 
 class Started:
@@ -85,6 +86,7 @@ def zygote():
         process.stdin.flush()
         return json.loads(process.stdout.readline())
 
+    process.stdin.write(f"{json.dumps([TOY_SUITE, PLUGINS])}\n")
     yield ask
     process.communicate(timeout=60)
 
@@ -97,8 +99,7 @@ def begin(zygote, tmp_path):
     started = []
 
     def start(*arguments, ignored=()):
-        plugins = ("--plugin", str(TOY), "--plugin", str(FAULTY))
-        started.append(Started(zygote, tmp_path, [*arguments, *plugins], [*ignored]))
+        started.append(Started(zygote, tmp_path, [*arguments, *PLUGINS], [*ignored]))
         return started[-1]
 
     yield start

@@ -34,7 +34,7 @@ def _raise(error):
 
 
 def _grow():
-    _grow.kept.append(np.ones(250_000))
+    _grow.kept.append(np.ones(2_000_000))
 
 
 _grow.kept = []

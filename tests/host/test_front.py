@@ -23,6 +23,9 @@ ROWS = torch.randn(6, 4, generator=torch.Generator().manual_seed(3))
 QUICK = ["fiber_loss_relative", "diversity"]
 """Metrics, where those of the front door itself are not the question."""
 FAST = {"use": "moment-matched", "steps": 5, "polish": 2}
+PLAIN = {"prior": "toy-gaussian", "sampler": {"use": "unconditional"}, "metrics": QUICK,
+         "draws": 1, "plugins": [TOY]}  # fmt: skip
+"""What is audited fast, where only its place is the question."""
 
 
 def seeded(seed):
@@ -166,10 +169,7 @@ def test_the_same_call_again_draws_nothing_and_another_network_does(go):
 
 def test_every_network_has_a_directory_of_its_own_by_default(go, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    paths = {
-        audit(f, prior="toy-gaussian", queries=ROWS, sampler=FAST, draws=1, plugins=[TOY]).path
-        for f in (lambda x: x[:, :2], lambda x: x[:, 2:])
-    }
+    paths = {audit(f, queries=ROWS, **PLAIN).path for f in (lambda x: x[:, :2], lambda x: x[:, 2:])}
 
     assert len(paths) == 2
 
@@ -379,19 +379,16 @@ def test_other_data_or_weights_have_a_run_directory_of_their_own_by_default(
     tmp_path, monkeypatch, ours, theirs
 ):
     monkeypatch.chdir(tmp_path)
-    fixed = {"prior": "toy-gaussian", "sampler": FAST, "queries": ROWS, "draws": 1}
-    paths = [
-        audit(First().eval(), plugins=[TOY], **(fixed | each)).path for each in (ours, theirs, ours)
-    ]
+    fixed = PLAIN | {"queries": ROWS}
+    paths = [audit(First().eval(), **(fixed | each)).path for each in (ours, theirs, ours)]
 
     assert paths[0] == paths[2] != paths[1]
 
 
 def test_metrics_can_be_added_in_the_same_default_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    fixed = {"prior": "toy-gaussian", "sampler": FAST, "queries": ROWS, "draws": 1}
     paths = {
-        audit(First().eval(), plugins=[TOY], metrics=["toy_loss", *more], **fixed).path
+        audit(First().eval(), queries=ROWS, **PLAIN | {"metrics": ["toy_loss", *more]}).path
         for more in ([], [Largest()])
     }
 

@@ -41,7 +41,7 @@ def fine(done, known=(0, 1, 3, 4, 5)):
 
 
 @pytest.mark.parametrize(
-    "seeds", [range(60), pytest.param(range(60, 400), marks=pytest.mark.slow)], ids=["some", "all"]
+    "seeds", [range(30), pytest.param(range(30, 400), marks=pytest.mark.slow)], ids=["some", "all"]
 )
 def test_a_mutated_suite_runs_or_is_refused_in_sentences(command, toy_suite, tmp_path, seeds):
     original = toy_suite(RICH).read_bytes()
@@ -56,7 +56,7 @@ def test_a_mutated_suite_runs_or_is_refused_in_sentences(command, toy_suite, tmp
 
 
 @pytest.mark.parametrize(
-    "seeds", [range(16), pytest.param(range(16, 500), marks=pytest.mark.slow)], ids=["some", "all"]
+    "seeds", [range(10), pytest.param(range(10, 500), marks=pytest.mark.slow)], ids=["some", "all"]
 )
 def test_a_mutated_unit_is_computed_again_or_harmless(command, toy_suite, tmp_path, seeds):
     suite = str(toy_suite(RICH))
@@ -127,7 +127,7 @@ VERBS = [
 
 
 @pytest.mark.parametrize(
-    "seeds", [range(22), pytest.param(range(22, 165), marks=pytest.mark.slow)], ids=["some", "all"]
+    "seeds", [range(11), pytest.param(range(11, 165), marks=pytest.mark.slow)], ids=["some", "all"]
 )
 def test_no_file_of_a_run_makes_a_command_raise(command, toy_suite, tmp_path, seeds):
     command("run", str(toy_suite(RICH)), "--out", "whole", "--set", "batch_size=6")

@@ -3,6 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fiber_audit._draw import room as module
 from fiber_audit._draw.room import Room, out_of_memory
 from fiber_audit._draw.store import Store
 from fiber_audit.errors import PluginError
@@ -16,6 +17,15 @@ class Log(Store):
 
 told: list[str] = []
 STORE = Log(None)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def freed():
+    """How often memory was freed; collecting all garbage of all tests that often is slow."""
+    times = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_free", lambda: times.append(1))
+        yield times
 
 
 def failing_above(limit, error, tried):
@@ -45,11 +55,13 @@ def test_the_largest_half_of_a_half_that_fits_is_taken_said_and_remembered(size,
     assert other == [size]
 
 
-def test_one_row_that_does_not_fit_is_an_error():
+def test_one_row_that_does_not_fit_is_an_error(freed):
     told.clear()
+    freed.clear()
     with pytest.raises(MemoryError):
         Room(8).fit("a", STORE, failing_above(0, MemoryError(), []))
     assert [message.split()[-3] for message in told] == ["4", "2", "1"]
+    assert len(freed) == 3
 
 
 def test_any_other_error_is_not_tried_again():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -52,6 +53,23 @@ def rows(audit, scale, common):
     yield {**row, "metric": "diversity", "statistic": "floor", "status": "skipped", "message": "n"}
 
 
+CONDITIONS = [
+    Condition("fiber_loss_rms", max=1),
+    Condition("diversity", extractor="shape", min=0.9),
+    Condition("diversity", min=0.9, severity="warn", name="diverse enough"),
+    Condition("kernel_distance", max=-2.5e-5),
+    Condition("nothing", max=1),
+    Condition("broken", extractor="shape", max=1),
+    Condition("diversity", statistic="floor", extractor="shape", max=1),
+]
+
+
+@cache
+def verdicts_at(scale):
+    """What the conditions say of numbers of this scale, whatever the run is called."""
+    return judge(frame(row for audit in AUDITS for row in rows(audit, scale, {})), CONDITIONS)
+
+
 @pytest.fixture
 def make_run(tmp_path):
     """Call it for a run directory with records and verdicts."""
@@ -70,16 +88,7 @@ def make_run(tmp_path):
         common |= {"schema_version": 3, "git_sha": git_sha, "seed": 0, "git_dirty": 0}
         common |= {"config_hash": config}
         records = frame(row for audit in AUDITS for row in rows(audit, scale, common))
-        conditions = [
-            Condition("fiber_loss_rms", max=1),
-            Condition("diversity", extractor="shape", min=0.9),
-            Condition("diversity", min=0.9, severity="warn", name="diverse enough"),
-            Condition("kernel_distance", max=-2.5e-5),
-            Condition("nothing", max=1),
-            Condition("broken", extractor="shape", max=1),
-            Condition("diversity", statistic="floor", extractor="shape", max=1),
-        ]
-        judged = judge(records, conditions)
+        judged = verdicts_at(scale)
         records = written.marked(records, judged)
         path.mkdir()
         written.write(judged, path)

@@ -41,6 +41,15 @@ def process(_):
     return os.getpid()
 
 
+def hoard(megabytes):
+    """Keep so much memory for ever, as what leaks does; return the process's id."""
+    hoard.kept.append(b"x" * (megabytes << 20))
+    return os.getpid()
+
+
+hoard.kept = []
+
+
 def tidy_up_later(path):
     """Make a file that this process removes when it ends."""
     Path(path).touch()

@@ -209,6 +209,18 @@ def test_a_worker_killed_while_idle_costs_nothing(toy):
         assert sorted(executor.map(toy.double, range(4))) == [(n, 2 * n) for n in range(4)]
 
 
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="nobody tells of memory")
+@pytest.mark.parametrize(("growth", "most"), [(0.03, 4), (0, 12)])
+def test_a_worker_that_keeps_more_and_more_memory_is_replaced_by_another(toy, growth, most):
+    executor = make(timeout=300, growth=growth)  # with a timeout even one worker is a process
+    found = list(executor.map(toy.hoard, [10] * 12))
+    pieces = Counter(process for _, process in found)
+
+    assert sum(pieces.values()) == 12
+    assert max(pieces.values()) <= most + 1, "the first piece is not counted"
+    assert len(pieces) == (1 if not growth else 3)
+
+
 @pytest.mark.parametrize(("workers", "piece"), [(1, "deaf"), (2, "hang")])
 def test_a_piece_over_its_time_is_stopped_once_and_the_others_are_computed(
     toy, tmp_path, workers, piece

@@ -95,6 +95,14 @@ def test_the_piece_of_a_killed_worker_is_computed_again_by_another(toy, tmp_path
     assert all(isinstance(process, int) for process in found.values())
 
 
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="nobody tells of memory")
+def test_a_worker_that_keeps_more_and_more_memory_is_replaced_by_another(toy):
+    found = list(RayExecutor(workers=1, growth=0.03).map(toy.hoard, [20] * 6))
+
+    assert len(found) == 6
+    assert len({process for _, process in found}) == 2
+
+
 def test_pieces_are_looked_at_one_by_one_and_not_far_beyond_what_was_taken(toy):
     pieces = Counting(100_000)
     results = RayExecutor(workers=2).map(toy.double, pieces)
