@@ -13,6 +13,7 @@ from .._suite.guest import guest
 from ..check.first_block import queries_problems
 from ..contracts import Dataset
 from ..errors import DataError, FiberAuditError, PluginError
+from .sealed import sealed
 from .store import Store
 
 CACHE = "items.json"
@@ -35,9 +36,7 @@ class Inputs:
     def save(self, store: Store) -> None:
         """Remember the digests of stamped items."""
         if self.stamped:
-            import json
-
-            store.write(CACHE, json.dumps(self.stamped, indent=0) + "\n")
+            store.write(CACHE, sealed(self.stamped))
 
 
 def read_inputs(dataset: Dataset, made: str, store: Store) -> Inputs:
@@ -58,7 +57,7 @@ def read_inputs(dataset: Dataset, made: str, store: Store) -> Inputs:
     if not ids:
         raise DataError("queries: the dataset is empty; give it at least one input.")
     table = len(dataset.data_shape) == 1
-    known = {} if table else {str(k): str(v) for k, v in store.facts(CACHE).items()}
+    known = {} if table else {str(k): str(v) for k, v in store.kept(CACHE).items()}
     stamps = [
         stamp and f"{made} {_label(dataset, i)} {ids[i]} {stamp}"
         for i, stamp in enumerate(map(dataset.stamp, range(len(ids))))

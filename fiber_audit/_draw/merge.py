@@ -10,7 +10,8 @@ from .._suite.catalogue import Catalogue
 from .._suite.read import parse
 from .._suite.suite import Suite
 from ..errors import DataError, SuiteError
-from ..files import read_text, write_atomically
+from ..files import write_atomically
+from .sealed import SUITE, suite_text
 from .store import Store, existing
 
 NOT_DRAWS = {"conditions", "executor", "device"}
@@ -26,7 +27,7 @@ def common_suite(parts: Sequence[Path], catalogue: Catalogue) -> Suite:
         DataError: a part is no run directory, or the parts are of different suites.
         SuiteError: a suite.toml is damaged, or names what is not installed here.
     """
-    suites = {part: _resolved(existing(part).path / "suite.toml", catalogue) for part in parts}
+    suites = {part: _resolved(existing(part), catalogue) for part in parts}
     first, *others = parts
     for other in others:
         if _kept(suites[other]) != _kept(suites[first]):
@@ -52,11 +53,11 @@ def bring(parts: Sequence[Path], target: Store) -> None:
                     write_atomically(copy, path.read_bytes())
 
 
-def _resolved(path: Path, catalogue: Catalogue) -> Suite:
+def _resolved(store: Store, catalogue: Catalogue) -> Suite:
     try:
-        table = tomllib.loads(read_text(path, "a suite"))
+        table = tomllib.loads(suite_text(store.path))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SuiteError([f"{path}: not valid TOML: {error}."]) from error
+        raise SuiteError([f"{store.path / SUITE}: not valid TOML: {error}."]) from error
     return parse(table, catalogue)
 
 

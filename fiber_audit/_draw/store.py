@@ -24,8 +24,9 @@ import numpy as np
 
 from .._suite.identity import digest
 from ..errors import DataError, DiskError
-from ..files import append, read_text, sweep, write_atomically
+from ..files import append, sweep, write_atomically
 from .plan import Drawn, Piece, Unit
+from .sealed import unsealed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -182,15 +183,15 @@ class Store:
             DataError: it is damaged.
         """
         path = self.path / name
-        if not path.exists():
-            return {}
+        return unsealed(path, "JSON") if path.exists() else {}
+
+    def kept(self, name: str) -> dict[str, Any]:
+        """The same of a table that can be made again: {} if it is damaged, and then it is gone."""
         try:
-            found = json.loads(read_text(path, "JSON"))
-            if not isinstance(found, dict):
-                raise ValueError("no table")
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}: damaged ({error}); delete it and run again.") from error
-        return found
+            return self.facts(name)
+        except DataError as error:
+            self.discard(self.path / name, str(error).partition(";")[0])
+            return {}
 
 
 def existing(path: Path) -> Store:

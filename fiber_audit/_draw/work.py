@@ -18,6 +18,7 @@ from .._suite.guest import guest
 from .._suite.read import parse
 from ..errors import DiskError, FiberAuditError, UsageError, WeightsError, reason_of
 from ..measuring.scene import Scene, observe, whole
+from .leak import Leak
 from .observed import FEATURES, LOOKED, host_arrays, key_of
 from .plan import Look, Piece, Reference
 from .room import Room, out_of_memory
@@ -60,6 +61,11 @@ class Work:
         Raises:
             DiskError: the run directory cannot be written; no other piece could be, either.
         """
+        outcome = self._outcome(piece)
+        _leak(self.run).after_a_piece(piece.drawn.name, Store(self.run))
+        return outcome
+
+    def _outcome(self, piece: Piece) -> Outcome:
         name = piece.drawn.name
         try:
             with guest():
@@ -190,3 +196,9 @@ def _components(suite_json: str, loaded: Loaded) -> Components:
 def _room(suite_json: str, run: Path, batch_size: int) -> Room:
     """That of this process, for the run at hand."""
     return Room(batch_size)
+
+
+@lru_cache(maxsize=1)
+def _leak(run: Path) -> Leak:
+    """That of this process, for the run at hand."""
+    return Leak()

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from ..errors import DataError
-from ..files import read_text, write_atomically
-from ..records import COLUMNS, frame, printable
+from ..files import write_atomically
+from ..records import COLUMNS, frame, printable, text_beside
 from .interval import worst
 from .verdicts import Verdict
 
@@ -95,10 +95,11 @@ def read(run: Path) -> list[Verdict]:
         DataError: verdicts.json is damaged, or is not one of ours.
     """
     path = run / FILE
-    if not path.exists():
+    text = text_beside(path, "a verdicts file")
+    if text is None:
         return []
     try:
-        return _ADAPTER.validate_json(read_text(path, "a verdicts file"), strict=True)
+        return _ADAPTER.validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in first["loc"])

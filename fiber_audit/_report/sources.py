@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import records as table
+from .._draw.sealed import suite_text, unsealed
 from .._judge import written
 from .._score import exhibits, gallery
 from .._suite.condition import LOST
 from ..contracts import Table
 from ..errors import DataError
-from ..files import read_text
 from ..records.saved import DIGEST
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def read_sources(run: Path) -> Sources:
         missing={a: _missing(a) for a in audits if a not in galleries and _drawn(records, a)},
         tables={} if _is_old(run) else _named_as_records(exhibits.load(run)),
         environment=_environment(run / "environment.json"),
-        suite_toml=read_text(run / "suite.toml", "a suite"),
+        suite_toml=suite_text(run),
     )
 
 
@@ -105,17 +104,9 @@ def _drawn(records: pd.DataFrame, audit: str) -> bool:
 
 def _environment(path: Path) -> dict[str, Any]:
     """The facts of environment.json, strict JSON."""
-    text = read_text(path, "the environment of a run")
-    try:
-        found = json.loads(text, parse_constant=_refused)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not valid JSON; delete it and run the suite again.") from error
-    if not (isinstance(found, dict) and "fiber_audit" in found):
+    found = unsealed(path, "the environment of a run")
+    if "fiber_audit" not in found:
         raise DataError(
             f"{path}: not the environment of a fiber-audit run; delete it and run the suite again."
         )
     return found
-
-
-def _refused(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._draw.prepare import Prepared
+from .._draw.sealed import ENVIRONMENT, IDENTITY, SUITE, SUITE_SEAL, sealed, suite_seal
 from .._draw.store import Store
 from .._suite.guest import guest
 from .._suite.identity import digest
@@ -49,7 +50,7 @@ def refuse_another(store: Store, suite: Suite) -> None:
     if path.exists() and not path.is_dir():
         raise UsageError(f"--out {path}: this is a file; give a folder.")
     try:
-        name = tomllib.loads((path / "suite.toml").read_text("utf-8"))["name"]
+        name = tomllib.loads((path / SUITE).read_text("utf-8"))["name"]
     except (OSError, ValueError, KeyError):
         return  # a new directory, or nothing that could be taken for a run
     if name != suite.name:
@@ -70,19 +71,20 @@ def begin(store: Store, prepared: Prepared) -> dict[str, Any]:
         DiskError: the directory cannot be written.
     """
     store.open()
-    text, known = prepared.plan.suite.anchored().to_toml(), store.facts("environment.json")
-    before = store.path / "suite.toml"
+    text, known = prepared.plan.suite.anchored().to_toml(), store.kept(ENVIRONMENT)
+    before = store.path / SUITE
     same = before.is_file() and before.read_bytes() == text.encode()
-    identity, old_identity = identity_text(prepared), store.path / "identity.json"
+    identity, old_identity = identity_text(prepared), store.path / IDENTITY
     same = same and old_identity.is_file() and old_identity.read_bytes() == identity.encode()
-    if not (same and known.get("run_id")):
-        known = environment(prepared.components)
-        store.write("environment.json", json.dumps(known, indent=2, allow_nan=False) + "\n")
+    mark = suite_seal(text)
+    if not (same and known.get("run_id") and known.get(SUITE_SEAL) == mark):
+        known = environment(prepared.components) | {SUITE_SEAL: mark}
+        store.write(ENVIRONMENT, sealed(known))
         for pattern in RESULTS:  # now: a disk that is full leaves the old ones
             for old in store.path.glob(pattern):
                 _remove(old)
-    store.write("suite.toml", text)
-    store.write("identity.json", identity)
+    store.write(SUITE, text)
+    store.write(IDENTITY, identity)
     prepared.inputs.save(store)
     return known
 
@@ -95,7 +97,7 @@ def identity_text(prepared: Prepared) -> str:
         "queries": dict(zip(inputs.ids, inputs.items, strict=True)),
         "per_query": prepared.plan.per_query,
     }
-    return json.dumps(facts, indent=1, allow_nan=False) + "\n"
+    return sealed(facts)
 
 
 def save_shown(

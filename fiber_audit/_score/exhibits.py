@@ -9,14 +9,16 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._draw.sealed import sealed, unsealed
 from ..contracts import Table
 from ..errors import DataError, PluginError
-from ..files import read_text, write_atomically
+from ..files import write_atomically
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 FILE = "exhibits.json"
+AGAIN = "run the suite again to make it"
 
 
 def save(tables: Mapping[str, Sequence[Table]], folder: Path) -> Path:
@@ -33,8 +35,8 @@ def save(tables: Mapping[str, Sequence[Table]], folder: Path) -> Path:
         ]
         for metric, offered in tables.items()
     }
-    text = json.dumps(entries, indent=1, allow_nan=False, ensure_ascii=False)
-    return write_atomically(folder / FILE, f"{text}\n".encode(errors="replace"))
+    text = json.dumps(entries, allow_nan=False, ensure_ascii=False)
+    return write_atomically(folder / FILE, sealed(json.loads(text.encode(errors="replace"))))
 
 
 def load(folder: Path) -> dict[str, tuple[Table, ...]]:
@@ -44,14 +46,12 @@ def load(folder: Path) -> dict[str, tuple[Table, ...]]:
         DataError: the file is missing, damaged or foreign.
     """
     path = folder / FILE
-    text = read_text(path, "tables of fiber-audit")
+    text = json.dumps(unsealed(path, "tables of fiber-audit", AGAIN))
     try:
         found = _adapter().validate_json(text, strict=True)
         return {metric: checked(metric, tables) for metric, tables in found.items()}
     except (ValueError, PluginError) as error:
-        raise DataError(
-            f"{path}: damaged, or not the tables of fiber-audit; run the suite again to make it."
-        ) from error
+        raise DataError(f"{path}: damaged, or not the tables of fiber-audit; {AGAIN}.") from error
 
 
 def checked(metric: str, offered: Sequence[Table]) -> tuple[Table, ...]:

@@ -7,7 +7,7 @@ can hold, and files that are never half written. Importing it imports no pandas.
 from ..files import write_atomically
 from .csv_text import read_csv, to_csv
 from .pooled import alike, headline, headlines
-from .saved import read, write
+from .saved import read, text_beside, write
 from .schema import COLUMNS, KEY, NUMBER, SCHEMA_VERSION, TEXT, WHOLE, Kind, frame
 from .text import guarded, printable
 
@@ -27,6 +27,7 @@ __all__ = [
     "printable",
     "read",
     "read_csv",
+    "text_beside",
     "to_csv",
     "write",
     "write_atomically",

@@ -2,7 +2,8 @@
 
 records.csv       the table
 records.parquet   the same, typed
-records.json      {"schema_version": 3, "rows": ..., "sha256": ... of records.csv}
+records.json      {"schema_version": 3, "rows": ..., "sha256": ... of records.csv,
+                   "beside": {"verdicts.json": ... its digest, where there is one}}
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CSV, PARQUET, DIGEST = "records.csv", "records.parquet", "records.json"
+BESIDE = ("verdicts.json",)
+"""What tells of the same rows, and is whole if it has the digest that records.json knows."""
 
 
 def write(records: pd.DataFrame, folder: Path) -> Path:
@@ -42,6 +45,11 @@ def write(records: pd.DataFrame, folder: Path) -> Path:
         "schema_version": SCHEMA_VERSION,
         "rows": len(records),
         "sha256": sha256(text.encode()).hexdigest(),
+        "beside": {
+            name: sha256((folder / name).read_bytes()).hexdigest()
+            for name in BESIDE
+            if (folder / name).is_file()
+        },
     }
     write_atomically(folder / DIGEST, json.dumps(known, indent=1) + "\n")
     return path
@@ -65,7 +73,7 @@ def read(path: Path) -> pd.DataFrame:
     beside = source.with_name(DIGEST)
     if source.name != CSV or not beside.is_file():
         return from_csv(text, source)
-    rows, digest = _known(beside)
+    rows, digest, _ = _known(beside)
     if sha256(text.encode()).hexdigest() == digest:
         return from_csv(text, source)
     why = "it was cut or edited after its run"
@@ -81,14 +89,31 @@ def read(path: Path) -> pd.DataFrame:
     )
 
 
-def _known(path: Path) -> tuple[int, str]:
-    """Row count and digest that a run left."""
+def text_beside(path: Path, what: str) -> str | None:
+    """The text of a file beside the table, as the run wrote it; None where the run wrote none.
+
+    Raises:
+        DataError: it is missing, cut, edited or damaged.
+    """
+    digests = path.with_name(DIGEST)
+    wanted = _known(digests)[2].get(path.name) if digests.is_file() else None
+    if wanted is None and not path.exists():
+        return None
+    text = read_text(path, what)
+    if wanted in (None, sha256(text.encode()).hexdigest()):
+        return text
+    raise DataError(f"{path}: it was cut or edited after its run; run its suite again to mend it.")
+
+
+def _known(path: Path) -> tuple[int, str, dict[str, str]]:
+    """Row count and digest that a run left, and the digests of files beside."""
     try:
         known = json.loads(read_text(path, f"the {DIGEST} of a run"))
-        return int(known["rows"]), str(known["sha256"])
+        beside = dict(known["beside"]) if "beside" in known else {}
+        return int(known["rows"]), str(known["sha256"]), beside
     except DataError:
         raise
-    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+    except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise DataError(
             f"{path}: it is damaged, so the {CSV} beside it cannot be checked; run its suite again "
             f"with the same --out."

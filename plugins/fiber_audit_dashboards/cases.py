@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from fiber_audit import Condition, DataError, FiberAuditError
-from fiber_audit.records import printable
+from fiber_audit.records import printable, text_beside
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,12 +59,12 @@ def verdicts(run: Path) -> list[Case]:
         DataError: its verdicts.json is damaged.
     """
     path = run / "verdicts.json"
-    if not path.exists():
+    text = text_beside(path, "a verdicts file")
+    if text is None:
         return []
     try:
-        return [_case(entry) for entry in json.loads(path.read_text(encoding="utf-8-sig"))]
+        return [_case(entry) for entry in json.loads(text)]
     except (
-        OSError,
         ValueError,
         TypeError,
         LookupError,
