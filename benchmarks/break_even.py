@@ -71,7 +71,7 @@ def rows(
             "sampler": key,
             "class": use.use,
             "fiber_weight": {**defaults_of(factory), **use.options}.get("fiber_weight"),
-            "feedback": bool(use.options.get("feedback", False)),
+            "corrections": use.options.get("corrections", 0),
             **{name: losses[name].get(key) for name in SHOWN},
             "training_steps": found.steps,
             "timed_steps": found.timed_steps,

@@ -16,16 +16,10 @@ The paper trains these without a fiber loss, since a draw takes many evaluations
                Rewards", ICLR 2024, DRaFT-K). The walk has to be as good as that of a draw: through
                all of four steps, the loss of those falls, but not that of draws.
 
-With feedback the network is shown its own estimate before, x0', and what that one lacks,
-
-    h,   asinh((h - phi(decode(x0'))) / RESOLUTION),   x0'
-
-which is a function of what it knows: the law that it learns is the same, but it sees where it errs.
-In a draw x0' is that of the step before, zeros in the first; in training half of a batch has zeros,
-a quarter that of a first pass, and a quarter that of a second (self-conditioning: Chen, Zhang,
-Hinton, "Analog Bits", ICLR 2023, who stop at the first: shown no second one, a network mends it as
-if it were a first, which shows halfway through a draw). No gradient goes through what it is shown.
-phi is evaluated once for every step but the first.
+With corrections the end of a walk is no draw yet: a second network moves it, as often as there are
+corrections, by what its features lack (`correction.py`). The fiber loss then trains that one alone,
+through all corrections, and the density the walk alone, so that neither is paid for with the other.
+A correction costs one evaluation of decoder and phi.
 """
 # options are read from real annotations, so they are not postponed here
 
@@ -39,9 +33,11 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from fiber_audit import UsageError
 from fiber_audit.contracts import Count, NonNegativeInt, Positive, Prediction
 from fiber_audit.sampling import Schedule, noise_of, over, step
 
+from .correction import Correction
 from .generator import Fresh, Generator, normal
 from .mlp_network import ConditionalMLP
 from .sampler import Conditional
@@ -49,8 +45,6 @@ from .unet import ConditionalUNet
 
 GRID = 2.0
 """The power of the time grid in fits that do not say it."""
-RESOLUTION = 0.05
-"""Of what an estimate lacks, in deviations of a feature: linear below it, logarithmic above."""
 
 
 class Denoiser(Generator):
@@ -59,6 +53,7 @@ class Denoiser(Generator):
     Args:
         network: z_t, t, h -> what it predicts, shaped like z_t.
         state_shape: shape of one state.
+        features: size of h.
         options: how it learns and walks.
     """
 
@@ -66,11 +61,18 @@ class Denoiser(Generator):
     features_of: Callable[[Tensor], Tensor]
 
     def __init__(
-        self, network: nn.Module, state_shape: tuple[int, ...], options: "Denoising"
+        self,
+        network: nn.Module,
+        state_shape: tuple[int, ...],
+        features: int,
+        options: "Denoising",
     ) -> None:
         super().__init__()
         self.network, self.state_shape = network, state_shape
-        self.feedback = options.feedback
+        self.corrections = options.corrections
+        self.correction = (
+            Correction(prod(state_shape), features) if self.corrections else nn.Identity()
+        )
         self.power = options.power
         self.error, self.steps = options.error, options.steps
         self.through = options.fiber_through
@@ -89,36 +91,23 @@ class Denoiser(Generator):
         """E[z | z_t, h] and E[eps | z_t, h] from what the network said."""
 
     def meet(self, features_of: Callable[[Tensor], Tensor]) -> None:
-        """Keep the map from z to its h, for feedback."""
+        """Keep the map from z to its h, for corrections."""
         self.features_of = features_of
 
     def begin(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over a fit; from one without feedback, what is shown counts nothing at first."""
-        name = "network.features.weight"
-        own, other = self.state_dict()[name], weights.get(name)
-        if self.feedback and other is not None and other.shape[1] < own.shape[1]:
-            more = own.shape[1] - other.shape[1]
-            weights = {**weights, name: nn.functional.pad(other, (0, more))}
-        super().begin(weights)
+        """Take over a fit; from one without corrections, they change nothing at first."""
+        own = {n: w for n, w in self.state_dict().items() if n.startswith("correction.")}
+        super().begin({**own, **weights})
 
-    def predict(
-        self, z_t: Tensor, t: Tensor, h: Tensor, before: Tensor | None = None
-    ) -> Prediction:
-        """E[z | z_t, h] and E[eps | z_t, h], by one evaluation of the network.
+    def predict(self, z_t: Tensor, t: Tensor, h: Tensor) -> Prediction:
+        """E[z | z_t, h] and E[eps | z_t, h], by one evaluation of the network."""
+        return self.read(z_t, t, self.network(z_t, t, h))
 
-        before: an earlier E[z | z_t, h], which counts with feedback alone.
-        """
-        return self.read(z_t, t, self.network(z_t, t, self.told(h, before)))
-
-    @torch.no_grad()
-    def told(self, h: Tensor, before: Tensor | None = None) -> Tensor:
-        """What the network is told: h, and with feedback what it is shown of an estimate."""
-        if not self.feedback:
-            return h
-        if before is None:
-            return nn.functional.pad(h, (0, h.shape[1] + prod(self.state_shape)))
-        lacks = torch.asinh((h - self.features_of(before)) / RESOLUTION)
-        return torch.cat([h, lacks, before.flatten(1)], dim=1)
+    def corrected(self, z: Tensor, h: Tensor) -> Tensor:
+        """A draw from the end of a walk; differentiable."""
+        for _ in range(self.corrections):
+            z = z + self.correction(z, h, h - self.features_of(z))
+        return z
 
     def noisy(self, z: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """z_t of these states and this noise."""
@@ -128,33 +117,24 @@ class Denoiser(Generator):
         """Error of what the network says at a random time."""
         t, eps = self.times(len(z), generator), normal(z, generator)
         z_t = self.noisy(z, eps, t)
-        wrong = self.network(z_t, t, self._told_some(z_t, t, h)) - self.goal(z, eps, t)
+        wrong = self.network(z_t, t, h) - self.goal(z, eps, t)
         norm = wrong.flatten(1).norm(dim=1)
         return norm if self.error == "norm" else norm.square()
 
     def fresh(self, z: Tensor, h: Tensor, generator: torch.Generator) -> Fresh:
         """What the fiber loss looks at: see the head of this file."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.corrections):
+            found = self._found(z, h, generator)
+        return found._replace(z=self.corrected(found.z, h))
+
+    def _found(self, z: Tensor, h: Tensor, generator: torch.Generator) -> Fresh:
         if self.through == "sampler":
             end = self.walked(normal(z, generator), h, self.fiber_steps, self.fiber_last)
             return Fresh(end, torch.ones_like(h[:, 0]))
         t, eps = self.times(len(z), generator), normal(z, generator)
-        z_t = self.noisy(z, eps, t)
-        before = self._asked(z_t, t, self.told(h)) if self.feedback else None
-        x0 = self.predict(z_t, t, h, before).x0
+        x0 = self.predict(self.noisy(z, eps, t), t, h).x0
         known = self.schedule.alpha(t).square()
         return Fresh(x0, known / (known + self.schedule.sigma(t).square()))
-
-    def _told_some(self, z_t: Tensor, t: Tensor, h: Tensor) -> Tensor:
-        """What a batch is told: half of no estimate, a quarter of a first, the rest of a second."""
-        told = self.told(h)
-        for share in (2, 4) if self.feedback else ():
-            some = slice(len(h) // share)
-            told[some] = self.told(h[some], self._asked(z_t[some], t[some], told[some]))
-        return told
-
-    @torch.no_grad()
-    def _asked(self, z_t: Tensor, t: Tensor, told: Tensor) -> Tensor:
-        return self.read(z_t, t, self.network(z_t, t, told)).x0
 
     @property
     def noise_shape(self) -> tuple[int, ...]:
@@ -162,8 +142,8 @@ class Denoiser(Generator):
         return self.state_shape
 
     def draw(self, zeta: Tensor, h: Tensor) -> Tensor:
-        """One walk per row."""
-        return self.walked(zeta, h, self.steps)
+        """One walk per row, and its corrections."""
+        return self.corrected(self.walked(zeta, h, self.steps), h)
 
     def walked(self, eps: Tensor, h: Tensor, steps: int, last: int | None = None) -> Tensor:
         """From noise (n, *state_shape) to data; differentiable, through the last steps or all.
@@ -176,7 +156,7 @@ class Denoiser(Generator):
         learns = torch.is_grad_enabled()
         for left, (t, s) in zip(range(steps, 0, -1), pairwise(times), strict=True):
             with torch.set_grad_enabled(learns and (last is None or left <= last)):
-                x0, said = self.predict(z, t.to(z).expand(len(z)), h, before)
+                x0, said = self.predict(z, t.to(z).expand(len(z)), h)
                 ahead = x0
                 if before is not None and s > 0:
                     ahead = x0 + over(self._stride(r, t, s), x0) * (x0 - before)
@@ -206,8 +186,8 @@ class Denoising(Conditional):
         fiber_through: what stands for a draw in the fiber loss: "estimate" or "sampler".
         fiber_steps: evaluations of the network for a draw in training, for "sampler".
         fiber_last: how many of them, the last, the fiber loss reaches the weights through.
-        feedback: whether the network is shown what its estimate before lacks; each step of a draw
-            then evaluates decoder and extractor once.
+        corrections: moves of the end of a walk by what its features lack, each at the cost of one
+            evaluation of decoder and extractor; a network of their own learns them.
         power: of the time grid of a walk, in training and of a draw: 1 is even, 2 finer near data.
         steps: evaluations of the network for a draw.
     """
@@ -221,11 +201,24 @@ class Denoising(Conditional):
     fiber_through: Literal["estimate", "sampler"] = "sampler"
     fiber_steps: Count = 10
     fiber_last: Count = 3
-    feedback: bool = False
+    corrections: NonNegativeInt = 0
     power: Positive = GRID
     steps: Count = 30
     learning_rate: Positive = 2e-3
     fiber_batch: Count = 32
+
+    def __post_init__(self) -> None:
+        """Refuse corrections that nothing trains.
+
+        Raises:
+            UsageError: there is no fiber loss, or a number is not finite.
+        """
+        super().__post_init__()
+        if self.corrections and not self.fiber_weight:
+            raise UsageError(
+                f"corrections = {self.corrections}: they learn from the fiber loss alone; give a "
+                "fiber_weight above 0."
+            )
 
     def build(self, state_shape: tuple[int, ...], features: int) -> Generator:
         """The denoiser; before training its network says 0.
@@ -234,15 +227,14 @@ class Denoising(Conditional):
             UsageError: more steps than the schedule has.
         """
         self.denoiser.schedule.times(self.steps, self.power)
-        shown = features + prod(state_shape) if self.feedback else 0
-        return self.denoiser(self.network(state_shape, features + shown), state_shape, self)
+        return self.denoiser(self.network(state_shape, features), state_shape, features, self)
 
     @property
     def identity(self) -> dict[str, Any]:
         """See `Recipe`; fits without these options are those that were made before them."""
         found = super().identity
-        if not self.feedback:
-            del found["feedback"]
+        if not self.corrections:
+            del found["corrections"]
         if self.power == GRID or not self.fiber_weight:  # a fit without a fiber loss does not walk
             del found["power"]
         return found

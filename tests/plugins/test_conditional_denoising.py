@@ -210,6 +210,7 @@ def trained(kind, problem, steps=600, **options):
         getattr(standard, f"{part}_mean").copy_(rows.mean(0))
         getattr(standard, f"{part}_std").copy_(rows.std(0))
     denoiser = built(sampler, (8,), 3)
+    denoiser.meet(standard.features_of(extractor, prior))
     adam = torch.optim.Adam(denoiser.parameters(), fused=True)
     rate = torch.optim.lr_scheduler.OneCycleLR(adam, 3e-3, total_steps=steps)
     for _ in range(steps):
@@ -268,6 +269,15 @@ def test_the_fiber_loss_of_draws_falls_with_its_weight_in_training(fitted, probl
 
     assert losses == sorted(losses, reverse=True)
     assert apart(drawn(found[1], problem)[0], problem) < 0.25
+
+
+@pytest.mark.slow
+def test_corrections_leave_less_than_half_of_the_fiber_loss_and_the_law(fitted, problem):
+    kind, plain = fitted
+    states, loss = drawn(trained(kind, problem, corrections=2), problem)
+
+    assert loss < 0.5 * drawn(plain, problem)[1]
+    assert apart(states, problem) < 0.25
 
 
 class Fitted(ConditionalFlow):
