@@ -38,7 +38,7 @@ def to_csv(records: pd.DataFrame) -> str:
     return safe.to_csv(index=False, na_rep="", lineterminator="\n")
 
 
-def read_csv(path: Path) -> pd.DataFrame:
+def read_csv(path: str | Path) -> pd.DataFrame:
     """The frame of a CSV file; columns that it lacks are empty, those of others are left out.
 
     Tables of earlier schemas come out as the present one. A file that a spreadsheet or git resaved
@@ -47,6 +47,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     Raises:
         DataError: the file is missing, cut or damaged, is no table of records, or is too new.
     """
+    path = Path(path)
     return from_csv(read_text(path, WHAT), path)
 
 

@@ -55,7 +55,7 @@ def write(records: pd.DataFrame, folder: Path) -> Path:
     return path
 
 
-def read(path: Path) -> pd.DataFrame:
+def read(path: str | Path) -> pd.DataFrame:
     """The frame of a run directory or of a CSV file; see `read_csv` for what is read.
 
     A records.csv with its records.json beside it must be the file that the run wrote.
@@ -63,6 +63,7 @@ def read(path: Path) -> pd.DataFrame:
     Raises:
         DataError: it is missing, cut, edited or damaged, or is no table of records.
     """
+    path = Path(path)
     try:
         source = path / CSV if path.is_dir() else path
     except OSError:  # a name that is too long, for instance; reading it says so

@@ -2,7 +2,8 @@
 
 At every noise level the prior's mean E[x_0 | x_t] is replaced by the mean of x_0 given x_t *and*
 the target features, under the Gaussian N(E[x_0 | x_t], V) with Tweedie's second moment V;
-`gauss_newton.py` finds it, from the level on at which `trust.py` finds that V is a covariance.
+`gauss_newton.py` finds it, from the level on at which `trust.py` finds that V is a covariance, and
+as much of it is taken as `shares.py` finds to help.
 Sources, for linear measurements: Rozet et al., NeurIPS 2024; Boys et al., 2023; Song et al.
 (Pi-GDM), ICLR 2023.
 """
@@ -35,6 +36,7 @@ from fiber_audit.sampling import (
     denoised,
     in_blocks,
     noise_of,
+    over,
     start,
     step,
     steps,
@@ -43,6 +45,7 @@ from fiber_audit.sampling import (
 from .gauss_newton import Effort, Posterior, Trust, corrected
 from .restart import noised_again, patched, stuck
 from .second_order import Course, natural
+from .shares import Shares, measured
 from .trust import LEVELS, time_of, trusted_below
 
 LAST = 0.1
@@ -67,20 +70,20 @@ class MomentMatched(Sampler):
     tolerance: Positive = 0.03
     damping: Positive = 0.01
     guided_below: Positive | None = None
-    _known: dict[int, tuple[float, Prior]] = field(
+    _known: dict[tuple[int, int], tuple[Shares, Extractor, Prior]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
     def prepare(self, extractor: Extractor, prior: Prior) -> Learned:
-        """Measure from which noise level on the prior's Jacobian is a covariance.
+        """Measure from which noise level on, and how much of, a correction helps.
 
         `Learned()` where there is nothing to measure: it is known, told, or every row has a prior
         of its own.
         """
         started, known = time.perf_counter(), len(self._known)
-        self._reach(prior)
-        measured = len(self._known) > known
-        return Learned(seconds=time.perf_counter() - started) if measured else Learned()
+        self._shares(extractor, prior)
+        learned = len(self._known) > known
+        return Learned(seconds=time.perf_counter() - started) if learned else Learned()
 
     @torch.no_grad()
     def sample(self, problem: Problem, noise: Noise) -> Draws:
@@ -88,40 +91,52 @@ class MomentMatched(Sampler):
 
         path: a column per guided step. Diagnostics: those of `Trust.report`, and restarted (times).
         """
-        reach, problem = self._reach(problem.prior), in_blocks(problem)
+        shares, problem = self._shares(problem.extractor, problem.prior), in_blocks(problem)
         prior, schedule = problem.prior, problem.prior.schedule
         times = schedule.times(self.steps, self.power)
-        draws = self._drawn(problem, noise, start(prior, noise, times[0]), times, reach)
+        x = start(prior, noise, times[0])
+        draws = self._drawn(problem, noise, x, times, shares, pure=True)
         for _ in range(self.restarts):
             rows = stuck(draws)
             if not len(rows):
                 break
             part, noises = problem.select(rows), noise.select(rows)
             x, late = noised_again(schedule, draws.states[rows], noises, times)
-            draws = patched(draws, rows, self._drawn(part, noises, x, late, reach))
+            draws = patched(draws, rows, self._drawn(part, noises, x, late, shares))
         return draws
 
     def _drawn(
-        self, problem: Problem, noise: Noise, x: Tensor, times: Tensor, reach: float
+        self,
+        problem: Problem,
+        noise: Noise,
+        x: Tensor,
+        times: Tensor,
+        shares: Shares,
+        *,
+        pure: bool = False,
     ) -> Draws:
-        """From states x at times[0] to draws."""
+        """From states x at times[0] to draws; pure: x is noise only, without alpha x_0."""
         prior, schedule = problem.prior, problem.prior.schedule
         trail, trust, course = Trail(problem), Trust.fresh(x, self.damping), Course()
         guard, guided = noisiest_time(schedule), 0
         for t, s, z in steps(prior, noise, times, self.eta):
-            known = torch.minimum(t, guard)
-            if schedule.sigma(t) / reach <= schedule.alpha(t):  # reach may be 0 or infinity
+            known, last = torch.minimum(t, guard), bool(s == 0)
+            share = shares.at(float(schedule.sigma(t) / schedule.alpha(t)))
+            if share > 0:
                 # where V does not exist yet, noise is noise: look at it as at the guard's time
-                effort = self._effort(problem.targets.shape[1], last=bool(s == 0))
+                effort = self._effort(problem.targets.shape[1], last=last)
                 posterior = Posterior(prior, x, known)
                 point, loss, trust = corrected(problem, posterior, trust, effort)
-                x0 = posterior.mean + self.strength * (point - posterior.mean)
+                share = 1.0 if last else share
+                x0 = posterior.mean + share * self.strength * (point - posterior.mean)
+                if pure:  # its eps is x / sigma; a schedule may end before alpha = 0
+                    x = x + over(schedule.alpha(t), x) * x0
                 eps = noise_of(schedule, x, x0, t)
                 course = course if guided else Course()  # the prior's own led elsewhere
                 guided += 1
             else:
                 (x0, eps), loss = denoised(prior, x, t), None
-            middle, now = x0, natural(schedule, known)
+            pure, middle, now = False, x0, natural(schedule, known)
             course.add(now, x0)
             if self.order > 1 and len(course.points) > 1 and s > 0:
                 middle = course.ahead(natural(schedule, s) - now)
@@ -132,17 +147,19 @@ class MomentMatched(Sampler):
             x, restarted=torch.zeros_like(trust.damping), **trust.report(guided, freedom)
         )
 
-    def _reach(self, prior: Prior) -> float:
-        """The sigma / alpha up to which there is guidance, measured once for each prior."""
+    def _shares(self, extractor: Extractor, prior: Prior) -> Shares:
+        """How much of a correction helps: told, or measured once for each pair."""
         if self.strength == 0:
-            return 0.0
+            return Shares(0.0)
         if self.guided_below is not None:
-            return self.guided_below
+            return Shares(self.guided_below)
         if prior.select(torch.zeros(1, dtype=torch.int64)) is not prior:
-            return torch.inf  # every row has a prior of its own, and none has draws
-        key = id(prior)  # equal weights may be told another class, or other times
+            return Shares()  # every row has a prior of its own, and none has draws
+        key = id(extractor), id(prior)  # equal weights may be told another class, or other times
         if key not in self._known:
-            self._known[key] = trusted_below(prior), prior  # held, so that no id is used again
+            reach, effort = trusted_below(prior), self._effort(extractor.feature_size, last=False)
+            found = measured(extractor, prior, effort, self.damping, reach)
+            self._known[key] = found, extractor, prior  # held, so that no id is used again
         return self._known[key][0]
 
     def _effort(self, features: int, *, last: bool) -> Effort:

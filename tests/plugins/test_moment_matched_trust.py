@@ -194,6 +194,6 @@ def test_priors_of_equal_weights_are_measured_each_for_itself():
     exact, wrong = problem.prior, WrongWhereNoisy("vp", turning())
     exact.weights_sha256 = wrong.weights_sha256 = "0" * 64
 
-    reaches = [sampler._reach(prior) for prior in (exact, wrong, exact)]
+    reaches = [sampler._shares(problem.extractor, p).reach for p in (exact, wrong, exact)]
     assert reaches[0] == reaches[2] == torch.inf
     assert reaches[1] < torch.inf
