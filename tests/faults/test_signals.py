@@ -1,6 +1,7 @@
 """Whoever asks a run to stop is heard in every phase: exit code 2, and the run can go on."""
 
 import signal
+import time
 
 import pytest
 
@@ -24,12 +25,16 @@ def arguments(suite, *settings):
 
 @pytest.fixture
 def stopped(begin, suite, until, tmp_path):
-    """Begin a run that hangs, wait until it does, send it a signal."""
+    """Begin a run that hangs, wait until it does, send it a signal.
 
-    def call(number, *settings):
+    deaf: seconds that it takes from saying so to hearing nothing.
+    """
+
+    def call(number, *settings, deaf=0.0):
         run = begin(*arguments(suite, *settings))
         until(lambda: (tmp_path / "hangs").exists())
         (tmp_path / "hangs").unlink()
+        time.sleep(deaf)
         run.send(number)
         return run
 
@@ -57,7 +62,7 @@ def test_a_signal_in_any_phase_ends_a_run_that_goes_on_later(
     [pytest.param("deadlock", marks=pytest.mark.slow), "deadlock, never letting go"],
 )
 def test_a_plugin_that_hears_no_signal_is_stopped_too(stopped, begin, suite, until, deed):
-    run = stopped(signal.SIGTERM, f"samplers.proj.deed='{deed}'")
+    run = stopped(signal.SIGTERM, f"samplers.proj.deed='{deed}'", deaf=1.0)
 
     assert run.wait() == 2, run.err
     assert run.err.endswith(f"interrupted while a plugin hung; {AGAIN}")
