@@ -76,7 +76,8 @@ def _why(
         changed.append(f"{len(others)} queries changed, e.g. {others[0]!r}")
     if more:
         changed.append(f"{len(more)} queries are new")
-    return changed or ["not on disk" if needed else "a metric is new or changed"]
+    lost = "not on disk" if needed else "a metric is new or changed, or what it saw is not on disk"
+    return changed or [lost]
 
 
 def _seconds(store: Store, drawn: Drawn) -> float | None:
