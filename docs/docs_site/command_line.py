@@ -46,8 +46,10 @@ def _row(parameter: Any, kinds: dict[str, Any]) -> tuple[str, str, str]:
     if parameter.param_type_name == "argument":
         return f"`{_shown(parameter)}`", "", parameter.help or ""
     names = ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
+    if parameter.is_flag:
+        return names, "", parameter.help or ""
     value = parameter.metavar or words(kinds[parameter.name]).removesuffix(" or none")
-    return names, "" if parameter.is_flag else value.replace("list of ", ""), parameter.help or ""
+    return names, value.replace("list of ", ""), parameter.help or ""
 
 
 def section(verb: str, command: Any) -> str:

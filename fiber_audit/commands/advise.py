@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import DataError
-from .parameters import Finite, argument, with_json, with_plugins, with_settings, with_weights
-from .shared import Exit, catalogue_of, say, tell
+from .parameters import Finite, argument, with_json, with_settings
+from .plugins import Plugins, with_plugins
+from .shared import Exit, say, tell
 from .stdout import libraries_on_stderr
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ if TYPE_CHECKING:
 @click.option("--out", type=Path, help="run directory, if it has one of its own")
 @with_settings
 @with_json
-@with_plugins
-@with_weights
+@with_plugins(weights=True)
 def advise(
     suite: str,
     draws: int,
@@ -44,9 +44,7 @@ def advise(
     out: Path | None,
     settings: tuple[str, ...],
     as_json: bool,
-    p: tuple[str, ...],
-    plugin: tuple[str, ...],
-    allow_pickle: tuple[Path, ...],
+    plugins: Plugins,
 ) -> int:
     """Tell which sampler is cheapest for so many draws, training included.
 
@@ -54,7 +52,7 @@ def advise(
     """
     from .._suite.read import read
 
-    catalogue = catalogue_of(p, plugin, trusted=allow_pickle)
+    catalogue = plugins.catalogue()
     resolved = read(suite, catalogue, settings)
 
     from .._draw.prepare import prepare  # torch from here on
@@ -67,7 +65,7 @@ def advise(
 
     store = Store(out or default_path(resolved), reading=True)
     refuse_another(store, resolved)
-    again = _command(suite, {"--set": settings, "-p": p, "--plugin": plugin}, out)
+    again = _command(suite, settings, plugins, out)
     if not (store.path / "records.csv").is_file():
         raise DataError(f"{store.path}: no finished run of this suite is there{_others(store)}; "
                         f"make one: {again}")  # fmt: skip
@@ -104,11 +102,11 @@ def advise(
     return Exit.OK if reached else Exit.FAILED
 
 
-def _command(suite: str, given: Mapping[str, Sequence[str]], out: Path | None) -> str:
+def _command(suite: str, settings: Sequence[str], plugins: Plugins, out: Path | None) -> str:
     """The command that makes the run."""
-    words = [word for option, values in given.items() for v in values for word in (option, v)]
+    words = [word for setting in settings for word in ("--set", setting)]
     place = ["--out", str(out)] if out else []
-    return shlex.join(["fiber-audit", "run", suite, *words, *place])
+    return shlex.join(["fiber-audit", "run", suite, *words, *plugins.words(), *place])
 
 
 def _others(store: Store) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,8 +13,9 @@ from .._report.plain import plain
 from .._suite.component import KINDS
 from ..errors import PluginError, SuiteError, UnknownName, UsageError, suggestion
 from .check_suite import BLIND, Row, judged, of_suite
-from .parameters import argument, with_json, with_plugins, with_weights
-from .shared import Exit, catalogue_of, say
+from .parameters import argument, with_json
+from .plugins import Plugins, with_plugins
+from .shared import Exit, say
 from .stdout import libraries_on_stderr
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ REQUIRED = "this option is required."
     "name", required=False, help="a component, a plugin or a suite (default: every component)"
 )
 @with_json
-@with_plugins
-@with_weights
+@with_plugins(weights=True)
 @click.option(
     "--set",
     "settings",
@@ -42,14 +41,12 @@ REQUIRED = "this option is required."
 def check(
     name: str | None,
     as_json: bool,
-    p: tuple[str, ...],
-    plugin: tuple[str, ...],
-    allow_pickle: tuple[Path, ...],
+    plugins: Plugins,
     settings: tuple[str, ...],
 ) -> int:
     """Check that components keep their contracts, before a long run finds out."""
     with libraries_on_stderr():
-        catalogue = catalogue_of(p, plugin, trusted=allow_pickle)
+        catalogue = plugins.catalogue()
     looks: Iterator[Callable[[], Row | None]]
     of_a_suite = name is not None and _names_suite(name, catalogue)
     if name is not None and of_a_suite:

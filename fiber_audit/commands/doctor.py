@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import FiberAuditError, PluginError, reason_of
-from .parameters import with_json, with_plugins
-from .shared import Exit, catalogue_of, tell
+from .parameters import with_json
+from .plugins import Plugins, with_plugins
+from .shared import Exit, tell
 from .stdout import libraries_on_stderr
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ SMALL = (
 
 @click.command()
 @with_json
-@with_plugins
-def doctor(as_json: bool, p: tuple[str, ...], plugin: tuple[str, ...]) -> int:
+@with_plugins()
+def doctor(as_json: bool, plugins: Plugins) -> int:
     """Look at the installation: versions, devices, plugins, caches, and what is missing.
 
     Exit code 3: something that the default suite needs does not work. Nothing is fetched.
@@ -47,7 +48,7 @@ def doctor(as_json: bool, p: tuple[str, ...], plugin: tuple[str, ...]) -> int:
 
     with Bar() as bar, libraries_on_stderr():
         bar(0, 0, "looking around")
-        catalogue = catalogue_of(p, plugin)
+        catalogue = plugins.catalogue()
         with offline():
             found = _findings(catalogue, bar)
     if as_json:

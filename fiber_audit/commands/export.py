@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from ..errors import FiberAuditError, PluginError, SuiteError, UnknownName, UsageError
-from .parameters import argument, with_plugins
-from .shared import catalogue_of
+from .parameters import argument
+from .plugins import Plugins, with_plugins
 
 
 @click.command()
@@ -21,14 +21,13 @@ from .shared import catalogue_of
 @click.option(
     "--set", "settings", multiple=True, metavar="OPTION=VALUE", help="option=value of the exporter"
 )
-@with_plugins
+@with_plugins()
 def export(
     run: Path,
     to: str,
     out: Path | None,
     settings: tuple[str, ...],
-    p: tuple[str, ...],
-    plugin: tuple[str, ...],
+    plugins: Plugins,
 ) -> None:
     """Write a finished run for a dashboard; prints the files."""
     from .._draw.store import existing
@@ -36,7 +35,7 @@ def export(
     from .._suite.read import override
     from ..records import read
 
-    catalogue = catalogue_of(p, plugin)
+    catalogue = plugins.catalogue()
     try:
         component = catalogue.find("exporter", to)
     except UnknownName as error:

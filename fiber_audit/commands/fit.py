@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from ..contracts import Fittable, Fitting
 from ..errors import FiberAuditError, PluginError, UnknownName, UsageError, reason_of, suggestion
-from .parameters import argument, with_plugins, with_settings, with_weights
-from .shared import catalogue_of, say
+from .parameters import argument, with_settings
+from .plugins import Plugins, with_plugins
+from .shared import say
 from .stdout import libraries_on_stderr
 
 if TYPE_CHECKING:
@@ -26,20 +26,17 @@ if TYPE_CHECKING:
 @argument("suite", help="a .toml file, or the name of a shipped suite")
 @argument("names", nargs=-1, help="the suite's names of some of them (default: all)")
 @with_settings
-@with_plugins
-@with_weights
+@with_plugins(weights=True)
 def fit(
     suite: str,
     names: tuple[str, ...],
     settings: tuple[str, ...],
-    p: tuple[str, ...],
-    plugin: tuple[str, ...],
-    allow_pickle: tuple[Path, ...],
+    plugins: Plugins,
 ) -> None:
     """Fit the priors and samplers of a suite that have to be fitted; goes on if killed."""
     from .._suite.read import read
 
-    catalogue = catalogue_of(p, plugin, trusted=allow_pickle)
+    catalogue = plugins.catalogue()
     resolved = read(suite, catalogue, settings)
     found = _in_order(_fittable(resolved, catalogue))
     if not found:

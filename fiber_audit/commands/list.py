@@ -9,8 +9,9 @@ import click
 
 from .._suite.component import KINDS, Component
 from ..errors import UnknownName, suggestion
-from .parameters import argument, with_json, with_plugins, with_strict
-from .shared import catalogue_of, say, tell
+from .parameters import argument, with_json
+from .plugins import Plugins, with_plugins
+from .shared import say, tell
 
 FIELDS = ("kind", "name", "plugin", "distribution", "version")
 
@@ -19,18 +20,15 @@ FIELDS = ("kind", "name", "plugin", "distribution", "version")
 @argument("kind", required=False, help=f"one of {', '.join(KINDS)}, or a pattern of names")
 @argument("pattern", required=False, help="names, with or without plugin: 'hub/*'")
 @with_json
-@with_plugins
-@with_strict
+@with_plugins(strict=True)
 def list(
     kind: str | None,
     pattern: str | None,
     as_json: bool,
-    p: tuple[str, ...],
-    plugin: tuple[str, ...],
-    strict: bool,
+    plugins: Plugins,
 ) -> None:
     """List every component that the installed plugins offer."""
-    catalogue = catalogue_of(p, plugin, strict)
+    catalogue = plugins.catalogue()
     if kind and pattern is None and set(kind) & set("*?["):
         kind, pattern = None, kind
     kinds = [kind.removesuffix("s")] if kind else [*KINDS]

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from ..errors import UsageError
-from .parameters import argument, with_json, with_plugins
+from .parameters import argument, with_json
+from .plugins import Plugins, with_plugins
 from .run import conclude
-from .shared import catalogue_of
 
 
 @click.command()
@@ -17,14 +17,13 @@ from .shared import catalogue_of
 @click.option("--out", type=Path, required=True, help="run directory to make")
 @click.option("--compute", is_flag=True, help="draw here what no shard has drawn")
 @with_json
-@with_plugins
+@with_plugins()
 def merge(
     parts: tuple[Path, ...],
     out: Path,
     compute: bool,
     as_json: bool,
-    p: tuple[str, ...],
-    plugin: tuple[str, ...],
+    plugins: Plugins,
 ) -> int:
     """Merge shards that were computed in several places, and finish the run."""
     from .._draw.merge import bring, common_suite
@@ -33,7 +32,7 @@ def merge(
 
     if out.resolve() in [part.resolve() for part in parts]:
         raise UsageError(f"--out {out}: this is one of the shards; give a new directory.")
-    catalogue = catalogue_of(p, plugin)
+    catalogue = plugins.catalogue()
     suite, target = common_suite(parts, catalogue), Store(out)
     refuse_another(target, suite)
     bring(parts, target)

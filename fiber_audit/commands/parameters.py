@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -39,7 +37,6 @@ class Finite(click.FloatRange):
         return number
 
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 argument = partial(click.argument, cls=Argument)
 with_settings = click.option(
     "--set",
@@ -49,20 +46,3 @@ with_settings = click.option(
     help="override the suite: samplers.ndtm.steps=50",
 )
 with_json = click.option("--json", "as_json", is_flag=True, help="write JSON to stdout")
-with_weights = click.option(
-    "--allow-pickle",
-    type=Path,
-    multiple=True,
-    metavar="PATH",
-    help="weights (a file or folder) that may run code",
-)
-with_strict = click.option("--strict", is_flag=True, help="a plugin that does not load is an error")
-
-
-def with_plugins(function: Command) -> Command:
-    """Options that say which plugins there are: -p and --plugin."""
-    less = click.option("-p", multiple=True, metavar="no:NAME", help="no:NAME leaves a plugin out")
-    more = click.option(
-        "--plugin", multiple=True, metavar="WHERE", help="also load this module or .py file"
-    )
-    return less(more(function))

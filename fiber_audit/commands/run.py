@@ -13,17 +13,10 @@ import click
 from .._judge.interval import FailOn, exit_code
 from ..durations import duration
 from ..errors import UsageError
-from .parameters import (
-    Finite,
-    argument,
-    with_json,
-    with_plugins,
-    with_settings,
-    with_strict,
-    with_weights,
-)
+from .parameters import Finite, argument, with_json, with_settings
+from .plugins import Plugins, with_plugins
 from .shard import shard_of
-from .shared import Exit, catalogue_of, say, tell
+from .shared import Exit, say, tell
 from .stdout import libraries_on_stderr
 
 if TYPE_CHECKING:
@@ -51,9 +44,7 @@ if TYPE_CHECKING:
 @click.option("--quiet", "-q", is_flag=True, help="say only what went wrong, and where the page is")
 @click.option("--no-color", is_flag=True, help="no colours (also: the variable NO_COLOR)")
 @with_json
-@with_plugins
-@with_weights
-@with_strict
+@with_plugins(weights=True, strict=True)
 def run(
     suite: str | None,
     out: Path | None,
@@ -68,10 +59,7 @@ def run(
     quiet: bool,
     no_color: bool,
     as_json: bool,
-    p: tuple[str, ...],
-    plugin: tuple[str, ...],
-    allow_pickle: tuple[Path, ...],
-    strict: bool,
+    plugins: Plugins,
 ) -> int:
     """Run an audit suite (without SUITE: Color MNIST), or what is missing of it."""
     share = shard_of(shard)
@@ -87,7 +75,7 @@ def run(
         bar(0, 0, "reading the suite")
         from .._suite.read import read
 
-        catalogue = catalogue_of(p, plugin, strict, allow_pickle)
+        catalogue = plugins.catalogue()
         resolved = read(suite, catalogue, overrides)
 
         from .. import _run  # torch from here on

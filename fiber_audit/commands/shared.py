@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import IntEnum
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from .._report.plain import plain
-from ..errors import UsageError
-
-if TYPE_CHECKING:
-    from .._suite.catalogue import Catalogue
 
 
 class Exit(IntEnum):
@@ -25,31 +18,6 @@ class Exit(IntEnum):
     INTERNAL = 3
     USAGE = 4
     NOTHING = 5
-
-
-def disabled(words: Sequence[str]) -> tuple[str, ...]:
-    """``-p no:NAME`` -> the names."""
-    for word in words:
-        if not word.startswith("no:"):
-            raise UsageError(f"-p {word}: write -p no:NAME to leave a plugin out.")
-    return tuple(word.removeprefix("no:") for word in words)
-
-
-def catalogue_of(
-    p: Sequence[str], plugin: Sequence[str], strict: bool = False, trusted: Sequence[Path] = ()
-) -> Catalogue:
-    """The catalogue that these options describe; from then on files that are trusted may be read.
-
-    Raises:
-        UsageError: there is no such file.
-    """
-    from .._suite.catalogue import Catalogue
-
-    if trusted:
-        from ..loading import trust
-
-        trust(trusted)
-    return Catalogue.load(disabled(p), plugin, strict=strict)
 
 
 def say(line: object) -> None:

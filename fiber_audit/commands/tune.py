@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 
 from ..errors import SuiteError, UnknownName, UsageError
-from .parameters import Finite, argument, with_json, with_plugins, with_settings, with_weights
-from .shared import catalogue_of, say
+from .parameters import Finite, argument, with_json, with_settings
+from .plugins import Plugins, with_plugins
+from .shared import say
 
 
 @click.command()
@@ -31,8 +32,7 @@ from .shared import catalogue_of, say
 @click.option("--out", type=Path, help="folder of the trials' runs")
 @with_settings
 @with_json
-@with_plugins
-@with_weights
+@with_plugins(weights=True)
 def tune(
     sampler: str,
     suite: str | None,
@@ -50,16 +50,14 @@ def tune(
     out: Path | None,
     settings: tuple[str, ...],
     as_json: bool,
-    p: tuple[str, ...],
-    plugin: tuple[str, ...],
-    allow_pickle: tuple[Path, ...],
+    plugins: Plugins,
 ) -> None:
     """Find a sampler's strength on a few queries; prints a TOML snippet."""
     import tomli_w
 
     from .._suite.read import read
 
-    catalogue = catalogue_of(p, plugin, trusted=allow_pickle)
+    catalogue = plugins.catalogue()
     full = read(suite, catalogue, [f"queries.n={queries}", f"draws={draws}", *settings])
     try:
         used = catalogue.find(

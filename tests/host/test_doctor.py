@@ -10,6 +10,7 @@ import pytest
 from fiber_audit._suite.catalogue import Catalogue
 from fiber_audit.commands import doctor, installed
 from fiber_audit.commands.caches import caches
+from fiber_audit.commands.plugins import Plugins
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -68,7 +69,7 @@ def test_a_plugin_that_did_not_load_and_a_class_that_cannot_be_imported_are_name
     catalogue.add("metric", "gone", dict)
     (own,) = catalogue.components
     object.__setattr__(own, "offer", "no_such_module:Class")
-    monkeypatch.setattr(doctor, "catalogue_of", lambda *_: catalogue)
+    monkeypatch.setattr(Plugins, "catalogue", lambda _: catalogue)
     done = command("doctor", toy=False)
 
     assert "plugin bad (no distribution): 0 components" in done.stdout
