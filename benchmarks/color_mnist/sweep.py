@@ -57,7 +57,7 @@ def table(suite: Suite, records: pd.DataFrame) -> Iterator[dict[str, Any]]:
         first = rows.iloc[0]
         yield {
             "date": str(first["started_at"])[:10],
-            "commit": str(first["git_sha"])[:7],
+            "commit": first["git_sha"][:7] if pd.notna(first["git_sha"]) else None,
             "machine": f"1 thread, torch {first['torch_version']}",
             "prior": prior,
             "sampler": use.use,
@@ -94,7 +94,10 @@ def written(out: Path, rows: list[dict[str, Any]]) -> None:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         for row in sorted([*kept, *fresh.values()], key=lambda row: row["prior"] != "latent"):
-            writer.writerow({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()})
+            known = {k: v for k, v in row.items() if pd.notna(v)}
+            writer.writerow(
+                {k: f"{v:.5g}" if isinstance(v, float) else v for k, v in known.items()}
+            )
 
 
 def sweep(name: str, description: str) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from docs_site.numbers import (
 )
 
 ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "benchmarks" / "results"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -58,3 +60,11 @@ def test_a_claim_without_a_table_is_a_complaint():
     assert complaints("It takes 0.37 of the time, 12 % less.") == ["0.37", "12 %"]
     assert complaints("<!-- not from a table: 0.37 (a guess) -->\nIt takes 0.37 of it.") == []
     assert Number("−0.5").value == -0.5
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*.csv")), ids=lambda path: path.stem)
+def test_a_cell_of_a_table_is_a_value_or_empty(path):
+    with path.open(newline="") as file:
+        cells = {cell.lower() for row in csv.reader(file) for cell in row}
+
+    assert cells.isdisjoint({"<na>", "nan", "none", "inf", "-inf"})
