@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .._score.gallery import CAUSES, MOST_QUERIES, Gallery
+from .._score.gallery import MOST_QUERIES, Gallery
 from .images import SMALLEST, data_uri, side_for
 from .numbers import number, short
 from .spread import Spread, spreads
@@ -100,11 +100,7 @@ def shown_draw(gallery: Gallery, i: int, j: int, side: int) -> ShownDraw:
 
 def why_suspicious(gallery: Gallery, i: int, j: int) -> str:
     """The reasons, or ""."""
-    if not gallery.suspicious[i, j]:
-        return ""
-    bits = 0 if gallery.causes is None else int(gallery.causes[i, j])
-    told = [cause for n, cause in enumerate(CAUSES) if bits >> n & 1]
-    return " and ".join(told) or "this run did not keep why"
+    return " and ".join(why for why, draws in gallery.suspicions.items() if draws[i, j])
 
 
 def shown(x: np.ndarray, side: int, loss: str = "", alt: str = "", why: str = "") -> ShownDraw:

@@ -188,7 +188,7 @@ def _gallery(scene: _Audit) -> Gallery | None:
         host["draws", "fiber_loss"].reshape(-1, k)[:q],
         _null(scene),
         None if clamped is None else clamped.reshape(-1, k)[:q],
-        [flags[:q] for flags in _suspected(scene)],
+        _suspected(scene),
         scene.lost[:q],
         len(ids),
     )
@@ -203,10 +203,10 @@ def _null(scene: _Audit) -> Array:
         return np.zeros(0)
 
 
-def _suspected(scene: _Audit) -> list[Array]:
-    """(q, k) of each metric that has an opinion; one that cannot say is not believed."""
-    found = []
-    for index in range(len(scene.prepared.plan.suite.metrics)):
+def _suspected(scene: _Audit) -> dict[str, Array]:
+    """By name of the metrics that have an opinion, (q, k); one that cannot say is not believed."""
+    found: dict[str, Array] = {}
+    for index, chosen in enumerate(scene.prepared.plan.suite.metrics):
         if scene.why_not(index):
             continue
         metric = scene.prepared.components.metric(index)
@@ -216,7 +216,7 @@ def _suspected(scene: _Audit) -> list[Array]:
             with guest():
                 flags = metric.suspicious(scene.seen(index))
             if flags is not None and np.shape(flags) == scene.lost.shape:
-                found.append(np.asarray(flags, bool))
+                found[chosen.use] = np.asarray(flags, bool) | found.get(chosen.use, False)
         except (Exception, SystemExit):  # plugins may raise anything
             continue
     return found

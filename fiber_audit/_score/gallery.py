@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,11 @@ MOST_QUERIES = SHOWN
 SATURATED = 0.05
 """Share of an input's numbers outside the data range above which a draw is suspicious."""
 
-CAUSES = (
-    "more than 5 % of its numbers had to be forced into the data range",
-    "it is no nearer to its query than another input is",
-    "a metric of the suite suspects it",
-)
-"""Why a draw is suspicious; the n-th is bit n of `Gallery.causes`."""
+OUT_OF_RANGE = "more than 5 % of its numbers had to be forced into the data range"
+FAR = "it is no nearer to its query than another input is"
 
-_FORMATS = (1, 2)
-"""The first kept neither causes nor the null."""
-_ARRAYS = ("queries", "draws", "unguided", "fiber_loss", "lost", "unguided_lost", "suspicious")
+_FORMAT = 3
+_ARRAYS = ("queries", "draws", "unguided", "fiber_loss", "lost", "unguided_lost", "suspected")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +38,10 @@ class Gallery:
     draws, unguided: (q, k, ...), the audit's draws and the prior's own from the same noise. Those
         that were lost hold NaN.
     fiber_loss: (q, k), RMS feature distance of each draw to its target; NaN where lost.
-    suspicious: (q, k) bool, draws that a reader should not take at face value.
     lost: (q, k) bool, draws that left the finite numbers.
     queries_in_all: how many queries the audit has; 0 if only these.
-    causes: (q, k) uint8, bits of `CAUSES`; None where they were not kept.
+    suspicions: in words, why a reader should not take a draw at face value -> (q, k) bool, of
+        which draws that is said.
     null: mean feature distance of two queries, the scale of fiber_loss; 0 where it is not known.
     """
 
@@ -56,11 +51,15 @@ class Gallery:
     draws: np.ndarray
     fiber_loss: np.ndarray
     unguided: np.ndarray
-    suspicious: np.ndarray
     lost: np.ndarray
     queries_in_all: int = 0
-    causes: np.ndarray | None = None
+    suspicions: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     null: float = 0.0
+
+    @property
+    def suspicious(self) -> NDArray[np.bool_]:
+        """(q, k) bool: draws of which some suspicion is said."""
+        return np.logical_or.reduce([np.zeros(self.lost.shape, bool), *self.suspicions.values()])
 
     @property
     def unguided_lost(self) -> NDArray[np.bool_]:
@@ -77,14 +76,14 @@ def gallery_of(
     fiber_loss: ArrayLike,
     null: ArrayLike,
     saturation: ArrayLike | None,
-    suspected: Sequence[ArrayLike],
+    suspected: Mapping[str, ArrayLike],
     lost: ArrayLike,
     queries_in_all: int,
 ) -> Gallery:
     """The first 16 of the queries that are given.
 
     Shapes are those of `Gallery`; null may have any shape (its mean counts), saturation and each
-    of suspected (what the suite's metrics suspect) are (q, k).
+    of suspected (name of a metric -> what it suspects) are (q, k).
 
     A draw is suspicious if more than 5 % of its numbers had to be clamped to the data range (the
     guidance pushed it out of the data), if its fiber loss is above the mean null distance (it is
@@ -94,15 +93,12 @@ def gallery_of(
     q = min(MOST_QUERIES, len(ids))
     loss, pictures = _floats(fiber_loss)[:q], _floats(draws)[:q]
     gone = np.asarray(lost, bool)[:q] | ~np.isfinite(loss) | _not_finite(pictures)
-    causes = np.zeros(loss.shape, np.uint8)
-    if saturation is not None:
-        causes[_floats(saturation)[:q] > SATURATED] |= 1
     distances = _floats(null)
     far = float(np.nanmean(distances)) if np.isfinite(distances).any() else np.inf
-    causes[loss > far] |= 2
-    for flags in suspected:
-        causes[np.asarray(flags, bool)[:q]] |= 4
-    causes[gone] = 0
+    found = {FAR: loss > far}
+    if saturation is not None:
+        found = {OUT_OF_RANGE: _floats(saturation)[:q] > SATURATED} | found
+    found |= {f"{name} suspects it": np.asarray(bad, bool)[:q] for name, bad in suspected.items()}
     return Gallery(
         audit=audit,
         query_ids=tuple(ids[:q]),
@@ -110,10 +106,9 @@ def gallery_of(
         draws=pictures,
         fiber_loss=np.where(gone, np.nan, loss),
         unguided=_floats(unguided)[:q],
-        suspicious=causes > 0,
         lost=gone,
         queries_in_all=queries_in_all,
-        causes=causes,
+        suspicions={why: draws & ~gone for why, draws in found.items()},
         null=far if np.isfinite(far) else 0.0,
     )
 
@@ -127,11 +122,12 @@ def save(gallery: Gallery, folder: Path) -> Path:
         DiskError: the folder cannot be written, or the disk is full.
     """
     facts = {
-        "format": _FORMATS[0] if gallery.causes is None else _FORMATS[-1],
+        "format": _FORMAT,
         "audit": gallery.audit,
         "query_ids": gallery.query_ids,
         "queries_in_all": gallery.queries_in_all,
         "null": gallery.null,
+        "suspicions": tuple(gallery.suspicions),
     }
     lost = gallery.lost | ~np.isfinite(gallery.fiber_loss)
     images = gallery.queries.ndim == 4
@@ -143,10 +139,8 @@ def save(gallery: Gallery, folder: Path) -> Path:
         "fiber_loss": np.where(lost, 0.0, gallery.fiber_loss),
         "lost": lost,
         "unguided_lost": gallery.unguided_lost,
-        "suspicious": np.asarray(gallery.suspicious, bool),
+        "suspected": np.array(list(gallery.suspicions.values()), bool).reshape(-1, *lost.shape),
     }
-    if gallery.causes is not None:
-        arrays["causes"] = np.asarray(gallery.causes, np.uint8)
     path = folder / file_name(gallery.audit)
     with replacing(path) as file:
         np.savez(file, allow_pickle=False, **arrays)
@@ -186,8 +180,7 @@ def _load(path: Path) -> Gallery:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             facts = json.loads(archive["facts"].tobytes())
-            names = _ARRAYS if facts["format"] == _FORMATS[0] else (*_ARRAYS, "causes")
-            return _restored(facts, {name: archive[name] for name in names})
+            return _restored(facts, {name: archive[name] for name in _ARRAYS})
     except Exception as error:  # whatever a damaged or foreign file makes of its reader
         raise DataError(
             f"{path}: damaged, or not a gallery of fiber-audit; delete it and run the suite again."
@@ -196,16 +189,17 @@ def _load(path: Path) -> Gallery:
 
 def _restored(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Gallery:
     """Arrays of a file -> Gallery; ValueError where they do not fit together."""
-    ids = tuple(facts["query_ids"])
+    ids, reasons = tuple(facts["query_ids"]), tuple(facts["suspicions"])
     q, k = arrays["fiber_loss"].shape
     shape = arrays["queries"].shape[1:]
     shapes = dict.fromkeys(arrays, (q, k))
     shapes |= {"queries": (q, *shape), "draws": (q, k, *shape), "unguided": (q, k, *shape)}
+    shapes["suspected"] = (len(reasons), q, k)
     fits = all(arrays[name].shape == expected for name, expected in shapes.items())
     null = float(facts.get("null", 0.0))
     finite = all(np.isfinite(array).all() for array in arrays.values())
-    texts = all(isinstance(text, str) for text in (facts["audit"], *ids))
-    known = facts["format"] in _FORMATS and np.isfinite(null)
+    texts = all(isinstance(text, str) for text in (facts["audit"], *ids, *reasons))
+    known = facts["format"] == _FORMAT and np.isfinite(null)
     if not (known and fits and finite and texts and len(ids) == q):
         raise ValueError("its parts do not fit together")
     if not arrays["draws"].size:
@@ -218,10 +212,9 @@ def _restored(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Gallery:
         draws=_emptied(_large(arrays["draws"]), lost),
         fiber_loss=_emptied(arrays["fiber_loss"].astype(np.float64), lost),
         unguided=_emptied(_large(arrays["unguided"]), unguided_lost),
-        suspicious=arrays["suspicious"].astype(bool),
         lost=lost,
         queries_in_all=int(facts["queries_in_all"]),
-        causes=arrays["causes"].astype(np.uint8) if "causes" in arrays else None,
+        suspicions=dict(zip(reasons, arrays["suspected"].astype(bool), strict=True)),
         null=null,
     )
 

@@ -35,6 +35,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Kind = Literal["number", "class"]
 
+TOGETHER = 1 << 16
+"""Numbers that are dealt anew at once: numpy's calls cost more than so few of them."""
+
 
 def ranked(values: Array, among: Array) -> Array:
     """F: the rank of numbers (..., m) among others (..., m), column by column; NaN stays NaN.
@@ -98,8 +101,10 @@ def permuted(values: Array, kind: Kind, times: int, rng: np.random.Generator) ->
     What it would be if draws of one query had no more in common than draws of different ones.
     """
     q, k, m = values.shape
+    draws, at_once = values.reshape(q * k, m), max(1, TOGETHER // values.size)
     found = np.empty(times)
-    for i in range(times):
-        dealt = rng.permutation(values.reshape(q * k, m)).reshape(q, k, m)
-        found[i] = np.nanmean(of_pairs(dealt, kind))
+    for start in range(0, times, at_once):
+        several = range(start, min(start + at_once, times))
+        dealt = np.stack([rng.permutation(draws) for _ in several]).reshape(-1, k, m)
+        found[several] = np.nanmean(of_pairs(dealt, kind).reshape(-1, q), axis=1)
     return found

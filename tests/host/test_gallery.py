@@ -1,13 +1,13 @@
 import json
 import zipfile
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from fiber_audit._score.gallery import (
-    CAUSES,
+    FAR,
     MOST_QUERIES,
+    OUT_OF_RANGE,
     Gallery,
     file_name,
     gallery_of,
@@ -34,7 +34,7 @@ def made(audit="a/b/c", shape=(3, 4, 5), q=2, k=3, **more):
         "draws": rng.random((q, k, *shape), np.float32),
         "unguided": rng.random((q, k, *shape), np.float32),
         "fiber_loss": rng.random((q, k)), "null": np.array([[9.0]]), "saturation": None,
-        "suspected": [], "lost": np.zeros((q, k), bool), "queries_in_all": q,
+        "suspected": {}, "lost": np.zeros((q, k), bool), "queries_in_all": q,
     }  # fmt: skip
     return gallery_of(**given | more)
 
@@ -82,7 +82,7 @@ def test_a_draw_is_suspicious_if_saturated_or_beyond_the_null_or_suspected():
     saturation = np.array([[0.06, 0.05, 0.0], [0.0, 0.0, 0.0]])
     suspected = np.array([[False] * 3, [False, False, True]])
     null = np.array([[0.4, 0.6], [0.5, np.nan]])
-    found = made(fiber_loss=loss, saturation=saturation, suspected=[suspected], null=null)
+    found = made(fiber_loss=loss, saturation=saturation, suspected={"odd": suspected}, null=null)
 
     assert found.suspicious.tolist() == [[True, False, True], [False, False, True]]
 
@@ -90,29 +90,18 @@ def test_a_draw_is_suspicious_if_saturated_or_beyond_the_null_or_suspected():
 def test_why_a_draw_is_suspicious_and_the_null_are_kept(kept):
     suspected = np.array([[False, True, False]] * 2)
     saturation = np.array([[0.5, 0.5, 0.0]] * 2)
-    found = kept(made(fiber_loss=np.full((2, 3), 0.5), saturation=saturation, null=0.25,
-                      suspected=[suspected]))  # fmt: skip
+    gallery = made(fiber_loss=np.full((2, 3), 0.5), saturation=saturation, null=0.25,
+                   suspected={"plausibility": suspected, "odd": ~suspected})  # fmt: skip
+    found = kept(gallery)
 
-    assert found.causes.tolist() == [[1 | 2, 1 | 2 | 4, 2]] * 2
-    assert np.array_equal(found.suspicious, found.causes > 0)
+    told = {why: draws[0].tolist() for why, draws in found.suspicions.items()}
+    assert told == {
+        OUT_OF_RANGE: [True, True, False], FAR: [True, True, True],
+        "plausibility suspects it": [False, True, False], "odd suspects it": [True, False, True],
+    }  # fmt: skip
+    assert found.suspicious.all()
     assert found.null == 0.25
-    assert len(CAUSES) == 3
     assert kept(made(null=np.empty(0))).null == 0
-
-
-def test_a_gallery_of_the_first_format_is_read(tmp_path):
-    path = save(replace(made(), causes=None), tmp_path)
-    with np.load(path) as archive:
-        parts = dict(archive)
-    facts = json.loads(parts["facts"].tobytes())
-    assert facts.pop("format") == 1
-    del facts["null"]
-    parts["facts"] = np.frombuffer(json.dumps(facts | {"format": 1}).encode(), np.uint8)
-    np.savez(path, **parts)
-
-    (found,) = load_all(tmp_path)
-    assert found.causes is None
-    assert found.null == 0
 
 
 def test_a_single_query_has_no_null_to_be_beyond():
@@ -192,10 +181,10 @@ def test_parts_that_do_not_fit_together_are_refused(tmp_path):
     with np.load(path) as archive:
         parts = dict(archive)
     changes = {
-        "format": {"facts": _facts(format=3)}, "ids": {"facts": _facts(query_ids=["one"])},
+        "format": {"facts": _facts(format=2)}, "ids": {"facts": _facts(query_ids=["one"])},
         "text": {"facts": _facts(audit=5)}, "shape": {"draws": parts["draws"][:1]},
-        "causes": {"causes": parts["causes"][:1]}, "null": {"facts": _facts(null="far")},
-        "infinite": {"facts": _facts(null=float("inf"))},
+        "reasons": {"facts": _facts(suspicions=[FAR, "odd"])},
+        "null": {"facts": _facts(null="far")}, "infinite": {"facts": _facts(null=float("inf"))},
         "nan": {"fiber_loss": np.full((2, 3), np.nan)},
         "nothing": {n: a[..., :0] for n, a in parts.items() if a.ndim > 2},
     }  # fmt: skip
@@ -206,7 +195,8 @@ def test_parts_that_do_not_fit_together_are_refused(tmp_path):
 
 
 def _facts(**changed):
-    facts = {"format": 2, "audit": "a/b/c", "query_ids": ["x", "y"], "queries_in_all": 2} | changed
+    facts = {"format": 3, "audit": "a/b/c", "query_ids": ["x", "y"], "queries_in_all": 2}
+    facts |= {"null": 9.0, "suspicions": [FAR]} | changed
     return np.frombuffer(json.dumps(facts).encode(), np.uint8)
 
 
@@ -254,7 +244,7 @@ def test_a_gallery_is_no_archive_of_pickles(tmp_path):
 def test_a_gallery_built_by_hand_is_saved_too(kept):
     loss = np.array([[0.1, np.nan]])
     pictures = np.zeros((1, 2, 3))
-    flags = np.zeros((1, 2), bool)
-    found = kept(Gallery("a", ("x",), pictures[:, 0], pictures, loss, pictures, flags, flags))
+    lost = np.zeros((1, 2), bool)
+    found = kept(Gallery("a", ("x",), pictures[:, 0], pictures, loss, pictures, lost))
 
     assert found.lost.tolist() == [[False, True]]

@@ -130,11 +130,11 @@ def test_of_many_draws_the_most_different_of_the_near_half_are_shown():
 def test_suspicious_and_lost_draws_leave_a_gap_that_says_so(page):
     suspicious = np.array([[True, False, False]] * 2)
     lost = np.array([[False, False, True]] * 2)
-    text = first_screen(page(None, [gallery(suspicious=suspicious, lost=lost)]))
+    text = first_screen(page(None, [gallery(suspicions={"odd": suspicious}, lost=lost)]))
 
     assert text.count("2 suspect or lost") == 2
     assert text.count("<img") == 2 * (1 + 1)
-    every = first_screen(page(None, [gallery(suspicious=np.ones((2, 3), bool))]))
+    every = first_screen(page(None, [gallery(suspicions={"odd": np.ones((2, 3), bool)})]))
     assert every.count('<span class="suspect">') == 2 * 3
 
 

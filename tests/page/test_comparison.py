@@ -90,7 +90,7 @@ def test_lost_and_suspicious_draws_and_tables_are_compared_too(compared):
     lost = np.array([[True, False, False]] * 2)
     flags = np.array([[False, True, False]] * 2)
     for shape in ((3, 6, 6), (5,)):
-        old, new = gallery(shape=shape), gallery(shape=shape, lost=lost, suspicious=flags)
+        old, new = gallery(shape=shape), gallery(shape=shape, lost=lost, suspicions={"odd": flags})
         text = compared(losses(0.1), losses(0.1), [old], [new])
         assert text.count("lost") >= 2
         assert text.count('class="suspect"') == 2

@@ -8,7 +8,7 @@ from made_run import gallery, make_run
 from fiber_audit._report import pictures, write_report
 from fiber_audit._report.anchors import anchor, query_anchor
 from fiber_audit._report.spread import spreads
-from fiber_audit._score.gallery import CAUSES, FOLDER, load_all
+from fiber_audit._score.gallery import FAR, FOLDER, OUT_OF_RANGE
 
 
 def test_no_two_places_share_an_address():
@@ -20,12 +20,13 @@ def test_no_two_places_share_an_address():
 
 
 def test_a_suspicious_draw_says_why(page):
-    causes = np.array([[1, 0, 6], [0, 0, 0]], np.uint8)
-    text = page(None, [gallery(causes=causes, suspicious=causes > 0, null=2.0)])
+    first, last = np.zeros((2, 2, 3), bool)
+    first[0, 0] = last[0, 2] = True
+    reasons = {OUT_OF_RANGE: first, FAR: last, "plausibility suspects it": last}
+    text = page(None, [gallery(suspicions=reasons, null=2.0)])
 
-    assert text.count(f"is suspect: {CAUSES[0]}.") == 1
-    assert f"is suspect: {CAUSES[1]} and {CAUSES[2]}." in text
-    assert "this run did not keep why" in page(None, [gallery(suspicious=causes > 0)])
+    assert text.count(f"is suspect: {OUT_OF_RANGE}.") == 1
+    assert f"is suspect: {FAR} and plausibility suspects it." in text
 
 
 def test_alt_texts_have_the_loss_and_what_share_of_a_random_pair_it_is(page):
@@ -68,10 +69,3 @@ def test_a_page_of_many_audits_has_fewer_queries_and_says_so(page, monkeypatch):
 
     assert 400 < draws.count("<img") <= 500
     assert text.count("11 of 16 queries are not shown.") == 5
-
-
-def test_a_run_that_kept_no_causes_is_read(tmp_path):
-    folder = make_run(tmp_path / "run", None, [gallery()])
-    (found,) = load_all(folder / FOLDER)
-
-    assert (found.causes, found.null) == (None, 0.0)

@@ -183,10 +183,10 @@ def test_every_gallery_is_shown_with_its_draws_from_the_best_to_the_worst(run):
 
 def test_suspicious_draws_are_marked_in_words(page):
     flags = np.array([[True, False, False], [False, False, False]])
-    text = page(None, [gallery(suspicious=flags)])
+    text = page(None, [gallery(suspicions={"odd": flags})])
     assert text.count('<li class="suspect">') == 1
     assert "1 of 6 draws are suspicious" in text
-    assert page(None, [gallery(shape=(3,), suspicious=flags)]).count("draw (suspect)") == 1
+    assert page(None, [gallery(shape=(3,), suspicions={"odd": flags})]).count("draw (suspect)") == 1
 
 
 def test_what_is_not_shown_is_counted(page):

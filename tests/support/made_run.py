@@ -38,7 +38,7 @@ def gallery(audit="shape/latent/ndtm", shape=(3, 6, 6), q=2, k=3, **more):
         "audit": audit, "query_ids": tuple(f"digit-{i}" for i in range(q)),
         "queries": rng.random((q, *shape)), "draws": rng.random((q, k, *shape)),
         "fiber_loss": loss, "unguided": rng.random((q, k, *shape)),
-        "suspicious": np.zeros((q, k), bool), "lost": np.zeros((q, k), bool),
+        "lost": np.zeros((q, k), bool),
     }  # fmt: skip
     return Gallery(**fields | more)
 

@@ -12,6 +12,7 @@ import pytest
 from fiber_audit_ray import pool
 from fiber_audit_ray.executor import RayExecutor
 from fiber_audit_ray.session import Session
+from measured import measured
 
 from fiber_audit.computing import WorkerError
 from fiber_audit.errors import FiberAuditError, PluginError, UsageError
@@ -165,13 +166,6 @@ def test_a_missing_library_is_one_sentence_with_the_command(monkeypatch, library
         RayExecutor(storage=storage)
 
 
-def table(run):
-    """What a run measured, less times."""
-    found = pd.read_csv(run / "records.csv")
-    times = [name for name in found if name in ("run_id", "started_at") or "seconds" in name]
-    return found.drop(columns=times)
-
-
 def test_a_run_on_ray_has_the_records_of_local_by_a_shared_folder_or_a_storage(
     command, toy_suite, tmp_path
 ):
@@ -187,7 +181,7 @@ def test_a_run_on_ray_has_the_records_of_local_by_a_shared_folder_or_a_storage(
     assert [done.returncode for done in said] == [0, 0, 0], said
 
     for run in ("shared", "stored"):
-        pd.testing.assert_frame_equal(table(tmp_path / run), table(tmp_path / "local"))
+        pd.testing.assert_frame_equal(measured(tmp_path / run), measured(tmp_path / "local"))
     for kind in ("units", "observed"):
         there = {path.name for path in (tmp_path / "storage" / "stored" / kind).iterdir()}
         assert there == {path.name for path in (tmp_path / "stored" / kind).iterdir()}

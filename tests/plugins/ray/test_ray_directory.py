@@ -3,45 +3,19 @@
 import os
 import pickle
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from fiber_audit_ray.directory import SUITE, Directory
 from fiber_audit_ray.inside import Computing, Job, versions
 from fiber_audit_ray.storage import Storage, directory_of, url_of
+from joining import Joining, Piece
 
 from fiber_audit import DiskError, UsageError
 from fiber_audit.computing import own_folder
 
 fsspec = pytest.importorskip("fsspec")
 memory = pytest.importorskip("fsspec.implementations.memory")
-
-
-@dataclass(frozen=True)
-class Piece:
-    name: str
-    reads: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Joining:
-    """Writes what it read, all in one file; a bad piece leaves a file and raises."""
-
-    run: Path
-
-    def at(self, run):
-        return Joining(run)
-
-    def __call__(self, piece):
-        text = "+".join((self.run / n).read_text() for n in piece.reads if (self.run / n).exists())
-        target = self.run / "units" / piece.name
-        target.parent.mkdir(exist_ok=True)
-        target.write_text(text or piece.name)
-        (target.parent / ".writing-1").write_text("half")
-        if piece.name == "bad":
-            raise ValueError("bad")
-        return text
 
 
 @pytest.fixture
@@ -147,14 +121,14 @@ def test_a_bucket_is_never_made_though_folders_are(run, monkeypatch, protocol, m
 
     Files.protocol = (protocol, f"{protocol}a")
     monkeypatch.setattr(fsspec, "url_to_fs", lambda url: (Files(), "/mistyped/run"))
-    Storage(run, b"", f"{protocol}://mistyped/run").open()
+    Storage(run, b"", f"{protocol}://mistyped", "run").open()
 
     assert len(asked) == made
 
 
 def test_a_url_of_an_unknown_kind_is_one_sentence(run):
     with pytest.raises(UsageError, match=r"^executor\.storage: .* cannot be written \(.+\)\.$"):
-        Storage(run, b"", "nothing://there").open()
+        Storage(run, b"", "nothing://there", "run").open()
 
 
 @pytest.mark.parametrize("storage", ["://", ":", "s3:/bucket", "s3:bucket", "://bucket"])
@@ -167,8 +141,17 @@ def test_a_path_is_a_storage_as_workers_elsewhere_see_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     assert url_of("here/") == str(tmp_path / "here")
-    assert url_of("s3://bucket/prefix/") == "s3://bucket/prefix"
+    assert url_of("~/here") == str(Path.home() / "here")
+    assert url_of("s3://bucket/prefix/") == "s3://bucket/prefix/"
     assert url_of("simplecache::s3://bucket") == "simplecache::s3://bucket"
+
+
+@pytest.mark.parametrize("name", [".", "../run"])
+def test_a_run_is_called_there_what_its_folder_is_called(run, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(run)
+    directory_of(Joining(Path(name)), str(tmp_path / "a::b")).open()
+
+    assert (tmp_path / "a::b" / "run" / SUITE).read_bytes() == (run / SUITE).read_bytes()
 
 
 def test_who_makes_a_folder_removes_those_of_dead_processes_and_no_others(tmp_path):
