@@ -24,7 +24,7 @@ from typing import Any
 import tabulated
 import torch
 
-from fiber_audit import sampling
+from fiber_audit import blocks
 from fiber_audit._suite.catalogue import Catalogue
 from fiber_audit.contracts import Draws, Problem, Sampler
 from fiber_audit.sampling import Noise
@@ -74,11 +74,11 @@ def problem_of(catalogue: Catalogue, prior: str) -> Problem:
 @contextmanager
 def block_of(rows: int) -> Iterator[None]:
     """Another size of block; batches come as they come in blocks of one row."""
-    before, sampling.BLOCK = sampling.BLOCK, rows
+    before, blocks.BLOCK = blocks.BLOCK, rows
     try:
         yield
     finally:
-        sampling.BLOCK = before
+        blocks.BLOCK = before
 
 
 def timed(sampler: Sampler, problem: Problem, rows: list[int]) -> tuple[Draws, float]:

@@ -59,6 +59,7 @@ def draw(
                                            "trace": outcome.trace})  # fmt: skip
             done += len(piece.keys) * piece.draws
             say(done, total, names[min(i, len(names) - 1)])  # the next, or one beside it
+    store.sweep()  # a worker may have died while it wrote
     return drawing
 
 

@@ -53,7 +53,7 @@ class Store:
     )
 
     def open(self) -> None:
-        """Make the folders, and sweep what killed processes left half written.
+        """Make the folders, and sweep them.
 
         Raises:
             DiskError: the directory cannot be made or written.
@@ -61,13 +61,17 @@ class Store:
         try:
             for folder in (self.path, self.path / "units", self.path / "observed"):
                 folder.mkdir(parents=True, exist_ok=True)
-            for folder in (self.path, *filter(Path.is_dir, self.path.iterdir())):
-                sweep(folder)
+            self.sweep()
         except OSError as error:
             raise DiskError(
                 f"--out {self.path}: cannot be a run directory "
                 f"({(error.strerror or str(error)).lower()}); give another folder."
             ) from error
+
+    def sweep(self) -> None:
+        """Remove what killed processes left half written."""
+        for folder in (self.path, *filter(Path.is_dir, self.path.iterdir())):
+            sweep(folder)
 
     def save(self, kind: Kind, piece: Piece, units: Sequence[Unit], arrays: Arrays) -> Path:
         """Write one finished block: of these units, or of what was observed of them."""

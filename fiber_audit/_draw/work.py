@@ -21,6 +21,7 @@ from ..measuring.scene import Scene, observe, whole
 from .leak import Leak
 from .observed import FEATURES, LOOKED, host_arrays, key_of
 from .plan import Look, Piece, Reference
+from .prepare import check_device
 from .room import Room, out_of_memory
 from .rows import DrawnRows, drawn_rows
 from .store import Arrays, Store
@@ -89,7 +90,7 @@ class Work:
                 "executor.workers: a network or data of this process cannot be sent to another; "
                 "use one worker, or offer it as a plugin."
             )
-        return Work, (self.suite_json, self.run, self.loaded, self.spread)
+        return elsewhere, (self.suite_json, self.run, self.loaded, self.spread)
 
     def _used(self) -> list[Any]:
         assert self.components is not None
@@ -147,6 +148,16 @@ class Work:
             seed=suite.seed,
             batch_size=at_once,
         )
+
+
+def elsewhere(suite_json: str, run: Path, loaded: Loaded, spread: Tensor | None) -> Work:
+    """Work that has come to another process, perhaps of another machine.
+
+    Raises:
+        UsageError: it cannot be computed there.
+    """
+    check_device(json.loads(suite_json)["device"])
+    return Work(suite_json, run, loaded, spread)
 
 
 def _observed(

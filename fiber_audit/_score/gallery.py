@@ -192,7 +192,7 @@ def _restored(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Gallery:
     ids, reasons = tuple(facts["query_ids"]), tuple(facts["suspicions"])
     q, k = arrays["fiber_loss"].shape
     shape = arrays["queries"].shape[1:]
-    shapes = dict.fromkeys(arrays, (q, k))
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(arrays, (q, k))
     shapes |= {"queries": (q, *shape), "draws": (q, k, *shape), "unguided": (q, k, *shape)}
     shapes["suspected"] = (len(reasons), q, k)
     fits = all(arrays[name].shape == expected for name, expected in shapes.items())

@@ -37,7 +37,10 @@ def measure(
             if why := prepared.blocked.get(audit) or drawing.trouble(audit):
                 scored.append(failed(prepared, audit, *why))
             elif left := _left(prepared, store, audit, drawing):
-                waiting += left
+                if share[1] == 1:  # there is nobody else to do it
+                    scored.append(failed(prepared, audit, "error", _astray(prepared, left)))
+                else:
+                    waiting += left
             else:
                 scored.append(_scored(prepared, store, audit, drawing, work, executor))
     return scored, waiting
@@ -64,6 +67,14 @@ def _scored(
         drawing.blind |= repair.blind
     message = f"files of {store.path} are damaged again and again; check the disk"
     return failed(prepared, audit, "error", message)
+
+
+def _astray(prepared: Prepared, left: int) -> str:
+    name = prepared.plan.suite.executor.use
+    return (
+        f"the executor {name!r} says nothing of a failure, but {left} draws are not in the run "
+        f"directory; run the suite again, or with another executor"
+    )
 
 
 def _left(prepared: Prepared, store: Store, audit: Audit, drawing: Drawing) -> int:

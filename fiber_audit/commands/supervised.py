@@ -78,14 +78,12 @@ def _watched(
     signal.setitimer(signal.ITIMER_REAL, 0)
     if told := os.read(result, 1):
         return told[0]
-    if code >= 0:
-        return code
     if stopped:
         say(f"interrupted while a plugin hung; {AGAIN}.")
         return Exit.INTERRUPTED
-    name = signal.Signals(-code).name
-    hint = " (memory may have run out)" if name == "SIGKILL" else ""
-    say(f"ended by {name}{hint}; what is finished is kept, {AGAIN}.")
+    how = f"by {signal.Signals(-code).name}" if code < 0 else f"by a plugin or library, with {code}"
+    hint = " (memory may have run out)" if code == -signal.SIGKILL else ""
+    say(f"ended {how}{hint}; what is finished is kept, {AGAIN}.")
     return Exit.INTERNAL
 
 

@@ -87,7 +87,9 @@ class Refusal:
 
     @classmethod
     def of_work(cls, error: Exception) -> Self:
-        """Work that cannot be unpickled."""
+        """Work that cannot be unpickled; or that cannot be done here, which it says itself."""
+        if isinstance(error, FiberAuditError):
+            return cls(str(error))
         return cls(f"{type(error).__name__}: {error}", unsendable=True)
 
 

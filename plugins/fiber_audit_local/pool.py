@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.connection import wait
 from typing import Any
 
+from fiber_audit import UsageError
 from fiber_audit.computing import Done, Pool, Queue, Refusal, packed, unsendable
 
 from .worker import INSTEAD, Worker, end
@@ -80,7 +81,7 @@ class Processes(Pool[Worker]):
             self.stillborn = 0
         task = worker.task
         if isinstance(said, Refusal):
-            raise unsendable(said.reason, INSTEAD)
+            raise unsendable(said.reason, INSTEAD) if said.unsendable else UsageError(said.reason)
         if said is not None and task is not None:
             worker.task, worker.deadline = None, float("inf")
             self.outgrown(worker, said)

@@ -9,23 +9,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fiber_audit.computing import attempt_apart
+from fiber_audit import DiskError
+from fiber_audit.computing import attempt_apart, own_folder
 
-SUITE = "suite.toml"
 
-
-@dataclass(frozen=True)
+@dataclass
 class Directory:
     """A folder that all nodes see at the same place. run: None where work has none.
 
-    suite: what its suite.toml holds, by which a worker knows that it sees the same folder.
+    sign: a folder in it, made for this work, by which a worker knows that it sees no copy.
     """
 
     run: Path | None = None
-    suite: bytes = b""
+    sign: str = ""
 
     def open(self) -> None:
-        """In this process, before a worker is given anything."""
+        """In this process, before a worker is given anything.
+
+        Raises:
+            DiskError: the folder cannot be written.
+        """
+        if self.run is not None:
+            try:
+                self.sign = own_folder(".ray", str(self.run)).name
+            except OSError as error:
+                told = (error.strerror or str(error)).lower()
+                raise DiskError(f"{self.run}: cannot be written ({told}).") from error
+
+    def close(self) -> None:
+        """In this process, after all."""
+        if self.run is not None and self.sign:
+            with suppress(OSError):
+                (self.run / self.sign).rmdir()
 
     def send(self, piece: Any) -> None:
         """In this process: make what a piece reads visible to workers."""
@@ -35,15 +50,12 @@ class Directory:
 
     def unseen(self) -> str:
         """In a worker: why it does not see the directory, a sentence; "" where it does."""
-        if self.run is None:
+        if self.run is None or (self.run / self.sign).is_dir():
             return ""
-        with suppress(OSError):
-            if (self.run / SUITE).read_bytes() == self.suite:
-                return ""
         return (
-            f"executor: a worker on {platform.node()} does not see {self.run / SUITE}; put the run "
-            f"directory (--out) where all nodes see it, or name a place for an exchange of files: "
-            f'storage = "s3://bucket/prefix".'
+            f"executor: a worker on {platform.node()} does not see the run directory {self.run} of "
+            f"this command; put it (--out) where all nodes see it, or name a place for an exchange "
+            f'of files: storage = "s3://bucket/prefix".'
         )
 
     def compute(self, work: Callable[[Any], Any], piece: Any) -> tuple[Any, tuple[str, ...]]:

@@ -8,7 +8,7 @@ import platform
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points, version
 from typing import Any
 
@@ -48,7 +48,11 @@ class Computing:
         if unseen := job.directory.unseen():
             return Refusal(unseen)
         self._work, self._directory = attempt_apart(pickle.loads, job.work), job.directory
-        return Refusal.of_work(self._work) if isinstance(self._work, Exception) else None
+        if not isinstance(self._work, Exception):
+            return None
+        refusal = Refusal.of_work(self._work)
+        where = "" if refusal.unsendable else f"executor: a worker on {platform.node()}: "
+        return replace(refusal, reason=where + refusal.reason)
 
     def compute(self, packed_piece: bytes) -> tuple[Reply, tuple[str, ...]]:
         """What becomes of a piece, and the files that were made."""

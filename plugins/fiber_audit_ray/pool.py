@@ -48,9 +48,12 @@ class Actors(Pool[Worker]):
 
         self._directory = directory_of(work, storage)
         self._directory.open()
-        self._job = ray.put(Job(packed(work, INSTEAD), self._directory, versions()))
-        self._since = time.monotonic()
-        yield from self.compute(pieces)
+        try:
+            self._job = ray.put(Job(packed(work, INSTEAD), self._directory, versions()))
+            self._since = time.monotonic()
+            yield from self.compute(pieces)
+        finally:
+            self._directory.close()
 
     def dismiss(self, workers: Sequence[Worker], at_once: bool) -> None:
         """End actors."""

@@ -14,6 +14,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import Any, Self
 
 from fiber_audit import UsageError, WeightsError
@@ -24,6 +25,8 @@ MEMORY = 100 * 2**20
 """Bytes of Ray's object store: pieces and answers are small."""
 KNOCK = 10.0
 """Seconds that the head of a cluster may take to answer."""
+TOKEN = "RAY_AUTH_TOKEN"
+"""Who knows what this variable holds may use a Ray."""
 
 
 def installed(storage: str) -> None:
@@ -83,6 +86,11 @@ class Session:
 def _connected(address: str) -> Iterator[None]:
     import ray
 
+    if _token.cache_info().currsize and os.environ.get(TOKEN) != _token():
+        raise UsageError(
+            f"executor.address = {address!r}: this process has had a Ray of its own, whose token "
+            f"Ray keeps; connect from a new process."
+        )
     try:
         _knock(address)
         _init(address=address)
@@ -116,7 +124,7 @@ def _own(cpus: int, gpus: int) -> Iterator[None]:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         stack.enter_context(_environment(
             RAY_USAGE_STATS_ENABLED="0",  # or it reports to Ray's makers
-            RAY_AUTH_TOKEN=os.environ.get("RAY_AUTH_TOKEN") or secrets.token_hex(32),
+            **{TOKEN: os.environ.get(TOKEN) or _token()},
             RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",  # workers without a GPU of their own share all
         ))  # fmt: skip
         stack.callback(ray.shutdown)  # also what is left of a start that failed
@@ -141,6 +149,12 @@ def _own(cpus: int, gpus: int) -> Iterator[None]:
                 f"fewer, or give the address of a cluster."
             )
         yield
+
+
+@cache
+def _token() -> str:
+    """One for all that this process starts, which Ray remembers from the first."""
+    return secrets.token_hex(32)
 
 
 def _init(**options: Any) -> None:

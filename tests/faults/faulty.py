@@ -88,7 +88,9 @@ DEEDS = {
     "sleep": lambda: (Path("hangs").touch(), time.sleep(600)),
     "deadlock": lambda: _deadlock(ctypes.CDLL(None)),
     "deadlock, never letting go": lambda: _deadlock(ctypes.PyDLL(None)),
+    # how it ends the process
     "crash": lambda: ctypes.string_at(0),
+    "end": lambda: os._exit(0),
 }
 
 

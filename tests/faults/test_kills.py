@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fiber_audit.files import sweep
+from fiber_audit.files import PREFIX, _machine, sweep
 from fiber_audit.records import read
 
 TIMES = ["run_id", "started_at", "seconds", "git_sha", "git_dirty"]
@@ -131,6 +131,8 @@ def test_a_killed_worker_costs_a_run_nothing(
     until(lambda: workers(run) or run.poll() is not None)
     some_moment(run, tmp_path / "killed", seed, 5)
     for id in workers(run)[seed % 2 :][:1]:
+        half = f"{PREFIX}{id}-{_machine()}-0"  # as if it was writing
+        (tmp_path / "killed" / "units" / half).touch()
         run.send(signal.SIGKILL, id)
 
     assert run.wait() == 0, run.err

@@ -81,11 +81,14 @@ def test_hung_workers_end_with_a_run_that_is_stopped(stopped, until, number):
     until(lambda: not run.others(), seconds=5)
 
 
-def test_a_plugin_that_crashes_the_process_is_one_sentence_and_3(begin, suite):
-    run = begin(*arguments(suite, "samplers.proj.deed='crash'"))
+@pytest.mark.parametrize(
+    ("deed", "how"), [("crash", "SIGSEGV"), ("end", "a plugin or library, with 0")]
+)
+def test_a_plugin_that_ends_the_process_is_one_sentence_and_3(begin, suite, deed, how):
+    run = begin(*arguments(suite, f"samplers.proj.deed='{deed}'"))
 
     assert run.wait() == 3
-    assert run.err.splitlines()[-1].startswith("fiber-audit: ended by SIGSEGV; what is finished")
+    assert run.err.splitlines()[-1].startswith(f"fiber-audit: ended by {how}; what is finished")
     assert begin(*arguments(suite)).wait() == 0
 
 

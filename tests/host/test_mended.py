@@ -5,6 +5,7 @@ import importlib
 import json
 import math
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from fiber_audit._suite.component import Component
 from fiber_audit._suite.loose import load_file
 from fiber_audit._suite.read import parse, read
 from fiber_audit._suite.suite import Suite
-from fiber_audit.contracts import Statistic
+from fiber_audit.contracts import Executor, Statistic
 from fiber_audit.errors import DiskError
 from fiber_audit.noise import derive_seed
 
@@ -51,6 +52,35 @@ def go(toy_suite, catalogue, tmp_path):
 def row_of(done, metric):
     rows = done.records[done.records["query"].isna() & (done.records["metric"] == metric)]
     return rows.iloc[0]
+
+
+class Losing(Executor):
+    """It computes all, or all but the last piece, and loses what the last has made."""
+
+    def __init__(self, *, computes: bool = True):
+        self.computes = computes
+
+    def map(self, work, pieces):
+        *most, last = pieces
+        for piece in most:
+            yield piece, work(piece)
+        if self.computes:
+            with tempfile.TemporaryDirectory() as elsewhere:
+                yield last, work.at(Path(elsewhere))(last)
+
+
+@pytest.mark.parametrize("computes", [True, False])
+def test_draws_that_an_executor_loses_are_an_error_and_left_to_nobody(go, catalogue, computes):
+    catalogue.add("executor", "losing", Losing)
+    losing = "executor={use='losing', computes=" + str(computes).lower() + "}"
+    done = go("batch_size=3", losing)
+
+    assert (done.incomplete, done.failed > 0) == (0, True)
+    assert (
+        "the executor 'losing' says nothing of a failure, but"
+        in row_of(done, "toy_loss")["message"]
+    )
+    assert go("batch_size=3").failed == 0
 
 
 class Clipped(toy.Projecting):

@@ -16,6 +16,8 @@ import pytest
 import torch
 from fiber_audit_local import fiber_audit_executors
 
+from fiber_audit._draw.work import Work
+from fiber_audit._suite.catalogue import Loaded
 from fiber_audit.computing import WorkerError
 from fiber_audit.errors import FiberAuditError, PluginError, UsageError
 
@@ -299,3 +301,11 @@ def test_work_that_only_this_process_can_import_is_refused_in_the_same_sentence(
 
     with pytest.raises(UsageError, match=r"live in this process .*only_here"):
         list(make(workers=2).map(module.work, "ab"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_work_says_itself_why_it_cannot_be_computed_where_it_comes(tmp_path):
+    work = Work('{"device": "cuda"}', tmp_path, Loaded())
+
+    with pytest.raises(UsageError, match=r"^device = 'cuda': not usable here \(.+\); try 'cpu'\.$"):
+        list(make(workers=2).map(work, ["piece", "another"]))

@@ -1,9 +1,18 @@
-"""A script with two workers of Ray: python ray_toy.py PIECE... says what becomes of each."""
+"""Work for Ray; as a script with two workers, ray_toy.py PIECE... says what becomes of each."""
 
+import os
 import sys
+import time
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
+
+
+def gpus(seconds):
+    """This process, and the GPUs that it was given."""
+    time.sleep(seconds)
+    return os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES")
+
 
 if __name__ == "__main__":
     from fiber_audit_ray.executor import RayExecutor

@@ -2,13 +2,14 @@
 
 import os
 import pickle
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from fiber_audit_ray.directory import SUITE, Directory
+from fiber_audit_ray.directory import Directory
 from fiber_audit_ray.inside import Computing, Job, versions
-from fiber_audit_ray.storage import Storage, directory_of, url_of
+from fiber_audit_ray.storage import SUITE, Storage, directory_of, url_of
 from joining import Joining, Piece
 
 from fiber_audit import DiskError, UsageError
@@ -42,15 +43,32 @@ def take(job):
         os.environ.update(before[1])
 
 
-def test_a_worker_that_sees_another_folder_at_that_place_says_so_in_one_sentence(run):
+def test_a_worker_that_sees_a_copy_or_nothing_at_that_place_says_so_in_one_sentence(run, tmp_path):
+    shutil.copytree(run, tmp_path / "copy")
     seen = directory_of(Joining(run), "")
+    seen.open()
     job = Job(pickle.dumps(len), seen, versions())
     assert take(job) is None
 
-    (run / SUITE).write_text('name = "another"\n')
-    assert f"does not see {run / SUITE}" in take(job).reason
-    (run / SUITE).unlink()
-    assert f"does not see {run / SUITE}" in take(job).reason
+    run.rename(tmp_path / "moved")
+    assert f"does not see the run directory {run} of this command" in take(job).reason
+    (tmp_path / "copy").rename(run)  # the same, bit by bit
+    assert f"does not see the run directory {run} of this command" in take(job).reason
+
+
+def test_the_sign_in_a_run_directory_is_gone_afterwards_and_that_of_the_dead_is_swept(run):
+    before = [*run.iterdir()]
+    killed, seen = directory_of(Joining(run), ""), directory_of(Joining(run), "")
+    killed.open()
+    process = subprocess.Popen(["true"])
+    process.wait()
+    sign = run / killed.sign
+    sign.rename(run / killed.sign.replace(f"-{os.getpid()}-", f"-{process.pid}-"))
+    seen.open()
+    assert len([*run.iterdir()]) == len(before) + 1
+    seen.close()
+
+    assert [*run.iterdir()] == before
 
 
 @pytest.mark.parametrize("name", ["torch", "fiber-audit"])
@@ -121,14 +139,14 @@ def test_a_bucket_is_never_made_though_folders_are(run, monkeypatch, protocol, m
 
     Files.protocol = (protocol, f"{protocol}a")
     monkeypatch.setattr(fsspec, "url_to_fs", lambda url: (Files(), "/mistyped/run"))
-    Storage(run, b"", f"{protocol}://mistyped", "run").open()
+    Storage(run, url=f"{protocol}://mistyped", name="run").open()
 
     assert len(asked) == made
 
 
 def test_a_url_of_an_unknown_kind_is_one_sentence(run):
     with pytest.raises(UsageError, match=r"^executor\.storage: .* cannot be written \(.+\)\.$"):
-        Storage(run, b"", "nothing://there", "run").open()
+        Storage(run, url="nothing://there", name="run").open()
 
 
 @pytest.mark.parametrize("storage", ["://", ":", "s3:/bucket", "s3:bucket", "://bucket"])

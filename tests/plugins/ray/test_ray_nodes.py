@@ -1,6 +1,8 @@
 """A cluster of several nodes, each of which is a raylet of its own on this machine."""
 
+import importlib
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -12,7 +14,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
+from fiber_audit_ray import session
+from fiber_audit_ray.executor import RayExecutor
 from measured import measured
+
+from fiber_audit import UsageError
+from fiber_audit._draw.work import Work
+from fiber_audit._suite.catalogue import Loaded
 
 pytest.importorskip("ray")
 
@@ -40,6 +49,8 @@ def cluster():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_TMPDIR", folder)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv(session.TOKEN, session._token())  # of Rays that other tests had here
         found = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
         yield found
         found.shutdown()
@@ -159,7 +170,49 @@ def test_a_node_that_does_not_see_the_run_directory_is_told_in_one_sentence(apar
 
     assert done.returncode == 4
     said = done.stderr.splitlines()[-1]
-    assert f"does not see {apart.relative_to(apart.parent) / 'there' / 'suite.toml'}" in said
-    assert said.endswith('name a place for an exchange of files: storage = "s3://bucket/prefix".')
+    assert f"does not see the run directory {apart / 'there'} of this command; put it" in said
+    assert said.endswith('a place for an exchange of files: storage = "s3://bucket/prefix".')
 
     same(run("home/there", *large, "executor.storage=exchange"), "home/there")
+
+
+@pytest.fixture(scope="module")
+def with_gpus(cluster):
+    """A node that says that it has two GPUs, and what workers of an executor see of them."""
+    toy = Path(__file__).with_name("ray_toy.py")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(toy.parent)
+        gpus = importlib.import_module(toy.stem).gpus
+        node = cluster.add_node(**{**NODE, "num_cpus": 4, "num_gpus": 2})
+
+        def seen(workers, share):
+            found = {}
+            options = {"address": cluster.address, "workers": workers, "gpus": share}
+            with RayExecutor(**options, cpus=0.5) as executor:
+                until(lambda: found.update(_results(executor, gpus)) or len(found) == workers)
+            return found
+
+        yield seen
+        cluster.remove_node(node)
+
+
+def _results(executor, work):
+    return dict(result for _, result in executor.map(work, [0.2] * 8))
+
+
+@pytest.mark.parametrize(
+    ("share", "each"),
+    [(0.5, ["0", "0", "1", "1"]), (1, ["0", "1"]), (2, ["0,1"]), (0.25, [*"00001111"])],
+)
+def test_workers_see_the_gpus_they_ask_for_and_share_no_more_of_one(with_gpus, share, each):
+    assert sorted(with_gpus(len(each), share).values()) == each
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_work_for_a_gpu_that_is_none_is_one_sentence_before_anything_is_computed(cluster, tmp_path):
+    work = Work('{"device": "cuda"}', tmp_path, Loaded())
+
+    with pytest.raises(UsageError) as caught:
+        list(RayExecutor(address=cluster.address).map(work, ["piece"]))
+    assert str(caught.value).startswith(f"executor: a worker on {platform.node()}: device = 'cuda'")
+    assert "\n" not in str(caught.value)

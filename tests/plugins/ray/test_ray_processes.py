@@ -133,12 +133,10 @@ def test_the_command_takes_sigterm_as_ctrl_c_also_after_ray_has_begun(script, tm
     assert not started.folders()
 
 
-def last_words(options):
-    """The last line of the traceback of a map with these options."""
-    code = (
-        "from fiber_audit_ray.executor import RayExecutor\n"
-        f"list(RayExecutor({options}).map(str, 'ab'))"
-    )
+def last_words(*options):
+    """The last line of the traceback of maps with these options, one after another."""
+    code = "from fiber_audit_ray.executor import RayExecutor\n"
+    code += "".join(f"list(RayExecutor({each}).map(str, 'ab'))\n" for each in options)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     return done.stderr.splitlines()[-1]
 
@@ -152,3 +150,9 @@ def test_an_address_without_a_cluster_is_one_sentence():
 
 def test_more_gpus_than_this_machine_has_are_refused_at_once():
     assert "UsageError: executor.gpus: the workers ask for 128 GPUs" in last_words("gpus=64")
+
+
+def test_a_process_has_one_ray_of_its_own_after_another_but_no_cluster_after_those():
+    said = last_words("workers=1", "workers=1", "address='127.0.0.1:1'")
+
+    assert said.endswith("whose token Ray keeps; connect from a new process.")

@@ -1,13 +1,12 @@
-"""A run directory in an object store: moto answers on this machine as S3 does."""
+"""A run directory in an object store: moto, of the extra `moto`, answers here as S3 does."""
 
 import pickle
 import threading
 
 import pandas as pd
 import pytest
-from fiber_audit_ray.directory import SUITE
 from fiber_audit_ray.session import Session
-from fiber_audit_ray.storage import Storage, directory_of
+from fiber_audit_ray.storage import SUITE, directory_of
 from joining import Joining, Piece
 from measured import measured
 
@@ -192,7 +191,7 @@ def test_a_bucket_that_is_not_there_is_one_sentence_and_is_not_made(store, tmp_p
 
 
 def test_passwords_of_a_url_are_in_no_message(tmp_path):
-    storage = Storage(tmp_path, b"", "nothing://me:secret@there/x", "run")
+    storage = at(run_in(tmp_path), "nothing://me:secret@there/x")
     with pytest.raises(UsageError) as caught:
         storage.open()
 
