@@ -2,16 +2,18 @@
 
 Command   OMP_NUM_THREADS=1 python benchmarks/studies/chest.py --data pneumoniamnist.npz
 Writes    benchmarks/results/study_chest.csv, docs/img/study_chest.png (20 minutes)
-Expect    prior chest-both, both samplers: usual side of F minus G at least .3, interval above 0;
-          S within .1 of unguided, for real and mirrored queries alike; judges apart at most .05
+Expect    prior chest-both: usual side of F minus G at least .3, interval above 0, by NDTM and by
+          moment-matched with eta = 1, and near what is expected by Bayes; S within .1 of
+          unguided, for real and mirrored queries alike; judges apart at most .05
 
 32 test radiographs x 4 draws. usual: share of draws that judge 1 takes for the usual side, with a
 95 % interval over queries (Wilson's; of a difference, the jackknife's); usual_2: judge 2;
 agree: share of draws on which both say the same. loss: RMS fiber loss by that of random pairs of
 queries; ceiling: of the queries after a jitter of 1 %. label_kept: share of draws with the label
 that the judge of the label gives the query. probe: how often a linear probe of the features tells
-a held-out picture from its mirror image. seed "all" pools three trainings. Finished draws are kept
-in --runs: kill it and run it again.
+a held-out picture from its mirror image. expected: the share of the usual side that the codes of
+the queries tell of by Bayes, where both are as frequent. seed "all" pools three trainings. Finished
+draws are kept in --runs: kill it and run it again.
 """
 
 from __future__ import annotations
@@ -20,33 +22,24 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from chest_cells import CELLS, SAMPLERS, Cell, network
+from chest_expected import expected
 from chest_picture import paint
 from fiber_audit_chest.attributes import ChestLabel, ChestSide
-from fiber_audit_chest.dataset import ChestRadiographs, Orientation
-from fiber_audit_chest.extractors import (
-    Autoencoder,
-    ChestExtractor,
-    Contrastive,
-    FlipAveraged,
-    Supervised,
-    Untrained,
-)
+from fiber_audit_chest.dataset import ChestRadiographs
 from fiber_audit_chest.priors import Both, Usual
-from fiber_audit_chest.weights import SHIPPED
-from fiber_audit_moment_matched.moment_matched import MomentMatched
-from fiber_audit_ndtm.ndtm import NDTM
+from fiber_audit_chest.radiographs import masked, read
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from fiber_audit.contracts import Problem, Sampler
+from fiber_audit.contracts import Problem
 from fiber_audit.measuring import estimate, random_pairs
 from fiber_audit.sampling import Noise, derive_seed, rms, unguided
 
@@ -56,60 +49,8 @@ from tabulated import head, write
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "benchmarks" / "results" / "study_chest.csv"
 PICTURE = ROOT / "docs" / "img" / "study_chest.png"
-Q, K, SEEDS = 32, 4, (0, 1, 2)
-SAMPLERS: dict[str, Sampler] = {
-    "moment-matched": MomentMatched(),
-    "ndtm": NDTM(steps=50, inner_steps=6, guidance=10.0),
-}
+Q, K = 32, 4
 JITTER = 0.01
-CONTROLS = ("autoencoder", "supervised F", "supervised G", "untrained")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One network on one prior, by one sampler, for one set of queries; network "" is unguided."""
-
-    prior: str
-    network: str
-    seed: int
-    sampler: str
-    facing: Orientation = "mirrored"
-
-    @property
-    def name(self) -> str:
-        """A file's name."""
-        return f"{self.prior}-{self.network}-{self.seed}-{self.sampler}-{self.facing}"
-
-
-CELLS = [
-    Cell("chest-both", "", 0, ""),
-    *(Cell("chest-both", n, s, "moment-matched") for s in SEEDS for n in ("F", "G")),
-    *(Cell("chest-both", "S", 0, "moment-matched", f) for f in ("mirrored", "real")),
-    *(Cell("chest-both", n, s, "ndtm") for s in SEEDS for n in ("F", "G")),
-    Cell("chest-both", "S", 0, "ndtm"),
-    *(Cell("chest-both", n, 0, "moment-matched") for n in CONTROLS),
-    Cell("chest-usual", "", 0, ""),
-    *(Cell("chest-usual", n, s, "moment-matched") for s in SEEDS for n in ("F", "G")),
-]
-
-
-def network(cell: Cell) -> tuple[ChestExtractor, float | None]:
-    """The network, and what a linear probe reads of the side in it."""
-    match cell.network:
-        case "F" | "G":
-            flips = cell.network == "F"
-            name = f"contrastive-{'flips' if flips else 'plain'}-{cell.seed}"
-            return Contrastive(flips=flips, seed=cell.seed), SHIPPED.facts(name)["side_probe"]  # type: ignore[arg-type]
-        case "S":
-            return FlipAveraged(), None
-        case "supervised F" | "supervised G":
-            flips = cell.network.endswith("F")
-            name = f"classifier-{'flips' if flips else 'plain'}"
-            return Supervised(flips=flips), SHIPPED.facts(name)["side_probe"]
-        case "autoencoder":
-            return Autoencoder(), SHIPPED.facts("autoencoder")["side_probe"]
-        case _:
-            return Untrained(), None
 
 
 class Study:
@@ -117,11 +58,13 @@ class Study:
 
     def __init__(self, data: Path, runs: Path) -> None:
         self.runs = runs
+        self.known: dict[tuple[str, int, str], float] = {}
         self.sets = {
             facing: ChestRadiographs(str(data), n=Q, orientation=facing)
             for facing in ("mirrored", "real")
         }
         self.queries = {name: part.load(range(Q)) for name, part in self.sets.items()}
+        self.seen = masked(read(data, "train")[0].float() / 255)
         self.priors = {"chest-both": Both(), "chest-usual": Usual()}
         self.sides = ChestSide(1), ChestSide(2)
         self.label = ChestLabel()
@@ -177,6 +120,14 @@ class Study:
         ceiling = rms(phi.features(near) - h).mean()
         return float(loss / null), float(ceiling / null)
 
+    def expected(self, cell: Cell) -> float:
+        """The share of the usual side that the codes of the queries tell of."""
+        key = cell.network, cell.seed, cell.facing
+        if key not in self.known:
+            phi, _ = network(cell)
+            self.known[key] = expected(phi, self.seen, self.queries[cell.facing])
+        return self.known[key]
+
     def row(self, cells: list[Cell]) -> dict[str, Any]:
         """One row of one cell, or of several seeds together: queries are what is independent."""
         one = cells[0]
@@ -205,6 +156,8 @@ class Study:
                 "label_kept": float(np.mean([self.kept(c) for c in cells])),
                 "seconds_per_draw": float(np.mean([self.draws(c)[1] for c in cells])) / (Q * K),
             }
+            if one.prior == "chest-both":
+                found["expected"] = float(np.mean([self.expected(c) for c in cells]))
             if None not in probes:
                 found["probe"] = float(np.mean([p for p in probes if p is not None]))
         return found
@@ -217,6 +170,8 @@ class Study:
             for judge in (0, 1)
         ]
         moved = estimate(rows[0])
+        known = [self.expected(c) for c in a], [self.expected(c) for c in b]
+        both = a[0].prior == "chest-both"
         return {
             "prior": a[0].prior,
             "sampler": a[0].sampler,
@@ -229,6 +184,7 @@ class Study:
             "low": moved.ci_low,
             "high": moved.ci_high,
             "usual_2": float(rows[1].mean()),
+            "expected": float(np.mean(known[0]) - np.mean(known[1])) if both else "",
         }
 
 

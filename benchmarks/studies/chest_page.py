@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "benchmarks" / "results" / "study_chest.csv"
 PAGE = ROOT / "docs" / "studies" / "situs-inversus.md"
 BEGIN, END = "<!-- table: chest_page.py -->", "<!-- end -->"
-COLUMNS = "prior sampler network queries usual_side judge_2 fiber_loss label_kept probe"
+COLUMNS = "prior sampler network queries usual_side expected judge_2 fiber_loss label_kept probe"
 NETWORKS = {
     "": "none: the prior alone",
     "F": "F, trained with flips",
@@ -38,6 +38,7 @@ def line(row: dict[str, str]) -> str:
         NETWORKS.get(row["network"], row["network"]),
         row["queries"] if row["network"] else "",
         f"{number('usual')} [{number('low')}, {number('high')}]",
+        number("expected"),
         number("usual_2"),
         number("loss", 3),
         number("label_kept"),

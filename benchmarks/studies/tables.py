@@ -7,7 +7,8 @@ Expect    fiber losses of NDTM that fall with its strength, each within a factor
           arXiv 2603.21782, appendix B; columns that the network ignores have small gradients
 
 Columns are in units of their standard deviation over the rows trained on. Each row of the results
-is one number: `part` prior (2,000 unguided draws beside rows held out), reference (losses and
+is one number: `part` prior (2,000 unguided draws beside rows held out; ratio: of the biased kernel
+distances of draws and of as many rows trained on), reference (losses and
 consistency of samplers) or column.
 """
 
@@ -16,7 +17,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from closeness import biased
 from fiber_audit_attributes.variation import of_pairs, ranked
 from fiber_audit_data.table import NumericTable
 from fiber_audit_diffusers.trained.eyes import eyes
@@ -36,7 +38,7 @@ from fiber_audit_tables.extractor import TableMLPExtractor
 from scipy.stats import spearmanr, wasserstein_distance
 from torch import Tensor
 
-from fiber_audit.contracts import Problem, Sampler
+from fiber_audit.contracts import Prior, Problem, Sampler
 from fiber_audit.measuring import measured, measured_ratio
 from fiber_audit.sampling import Noise, derive_seed, rms
 
@@ -70,7 +72,7 @@ class Case:
     held: NumericTable
     rest: NumericTable
     extractor: TableMLPExtractor
-    prior: TrainedPrior
+    prior: Prior
 
     def __post_init__(self) -> None:
         self.known = self.rest.load(range(len(self.rest)))
@@ -112,6 +114,11 @@ def quality(case: Case) -> Iterator[dict[str, Any]]:
                    "statistic": "kernel distance", "value": distance.value,
                    "low": distance.value - 2 * distance.stderr,
                    "high": distance.value + 2 * distance.stderr, "n": len(rows)}  # fmt: skip
+        alike = [look(case.scaled(rows[: len(sets["real"])]).float()) for rows in sets.values()]
+        ours, theirs = (biased(*((v - base.mean(0)) / base.std(0).clamp(min=1e-3)
+                                 for v in (view, wanted))) for view in alike)  # fmt: skip
+        yield {"part": "prior", "sampler": "draws", "column": eye, "statistic": "ratio",
+               "value": ours / theirs, "n": len(sets["real"])}  # fmt: skip
     near = {
         who: torch.cdist(case.scaled(rows), case.scaled(case.known)).amin(1)
         for who, rows in {"draws": sets["draws"], "held out": case.real}.items()
@@ -130,7 +137,6 @@ def w1(case: Case, x: Tensor, y: Tensor) -> float:
 
 def reference(case: Case, n: int) -> Iterator[dict[str, Any]]:
     """Fiber loss and consistency of every sampler, one draw for each of n rows held out."""
-    queries = case.real[:n]
     halves = case.known[:n], case.real[-n:]
     row = {"part": "reference", "n": n}
     yield {**row, "sampler": "real rows", "statistic": "w1", "value": w1(case, *halves)}
@@ -138,8 +144,14 @@ def reference(case: Case, n: int) -> Iterator[dict[str, Any]]:
     free = free[~free.isnan().any(1)]
     yield {**row, "sampler": "unconditional", "statistic": "w1", "value": w1(case, free, case.real),
            "n": len(free), "paper": UNGUIDED if case.name == "htru2" else None}  # fmt: skip
+    yield from losses(case, n, SAMPLERS)
+
+
+def losses(case: Case, n: int, samplers: Mapping[str, Sampler]) -> Iterator[dict[str, Any]]:
+    """Fiber loss and consistency, one draw for each of n rows held out, beside the paper's."""
+    queries, row = case.real[:n], {"part": "reference", "n": n}
     h = case.extractor.features(queries)
-    for name, sampler in SAMPLERS.items():
+    for name, sampler in samplers.items():
         x = draws(case, sampler, queries, 1, "reference")
         kept = ~x.isnan().any(1)
         loss = rms(case.extractor.features(x) - h).double()
@@ -211,14 +223,19 @@ def _case(
     return Case(name, held, rest, network, prior)
 
 
-def main() -> None:
-    """Measure, print as it goes, keep what another table has in the results, draw."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def asked(description: str) -> argparse.Namespace:
+    """The options of the command line."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--htru2", default="", help="HTRU_2.csv; without it its rows are kept")
     parser.add_argument("--network", default="", help="of HTRU2, by fiber_audit_tables.train")
     parser.add_argument("--prior", default="", help="of HTRU2, by fiber-audit fit htru2")
     parser.add_argument("--rows", type=int, default=400, help="of HTRU2 held out, as queries")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure, print as it goes, keep what another table has in the results, draw."""
+    options = asked(__doc__.splitlines()[0])
     torch.set_num_threads(1)
     first, blank = head(), dict.fromkeys(("low", "high", "paper"))
     done: list[dict[str, Any]] = []
