@@ -6,7 +6,8 @@ Expect    the trained ones to the left (colours as in the data), the guided ones
           the fiber), a guided one with a trained prior in the corner. About four hours on two
           single-threaded processes
 
-It fits and runs `figure4.toml`. Kill it and run it again: what is fitted or drawn is kept.
+It fits and runs `figure4.toml`, or another of its kind: the rows of `--suite figure4_pixels.toml`
+join the table, and not the picture. Kill it and run it again: what is fitted or drawn is kept.
 MNIST is an .npz with the keys Xt, Yt, Xe, Ye, or the folder of torchvision's MNIST.
 """
 
@@ -29,7 +30,10 @@ from sweep import HERE, RESULTS, table, written
 import fiber_audit
 from fiber_audit import Suite
 
-FITTED = {"fff", "fif", "nf", "dnf", "mlf", "cond-diffusion", "cond-flow", "rombach-cinn"}
+sys.path.insert(0, str(HERE.parent))
+from tabulated import head
+
+FITTED = {"fff", "fif", "nf", "dnf", "mlf", "cond-diffusion", "cond-flow", "rombach-cinn", "rcdm"}
 MORE = {
     "fiber_rms": ("fiber_loss_rms", "mean"),
     "colour_dev": ("colour_dev", "mean"),
@@ -41,7 +45,9 @@ COMMAND = (
 )
 
 
-def fit(suite: Suite, settings: list[str], work: Path, processes: int, only: list[str]) -> None:
+def fit(
+    path: Path, suite: Suite, settings: list[str], work: Path, processes: int, only: list[str]
+) -> None:
     """Fit every sampler that is trained, class by class, some classes at a time.
 
     Each class says its lines into a file of its own.
@@ -53,7 +59,7 @@ def fit(suite: Suite, settings: list[str], work: Path, processes: int, only: lis
 
     def one(kind: str) -> None:
         sets = [word for each in settings for word in ("--set", each)]
-        arguments = ["fit", str((HERE / "figure4.toml").resolve()), *classes[kind], *sets]
+        arguments = ["fit", str(path.resolve()), *classes[kind], *sets]
         with (work / f"{kind}.log").open("a") as log:
             done = subprocess.run(
                 [sys.executable, "-c", COMMAND, *arguments], cwd=work, stderr=log, stdout=log,
@@ -66,18 +72,19 @@ def fit(suite: Suite, settings: list[str], work: Path, processes: int, only: lis
 
 
 def rows_of(suite: Suite, records: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """The rows of `sweep.table` and a few columns more."""
+    """The rows of `sweep.table` and a few columns more; where a run is need not be a repository."""
     pooled = records[records["query"].isna()].set_index(["sampler", "metric", "statistic"])
     for label, row in zip(suite.samplers, table(suite, records), strict=True):
         values = pooled["value"].get(label)
         more = {name: None if values is None else values.get(key) for name, key in MORE.items()}
-        yield {"label": label, **row, **more}
+        yield {"label": label, **row, "commit": head()["commit"], **more}
 
 
 def main() -> None:
     """Fit, run, tabulate, draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="MNIST")
+    parser.add_argument("--suite", type=Path, default=HERE / "figure4.toml")
     parser.add_argument("--work", type=Path, default=Path("runs/figure4"))
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--only", nargs="+", help="samplers of the suite; all by default")
@@ -90,9 +97,9 @@ def main() -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     data = options.data.resolve()
     settings = [f"training.path={data}", f"device={options.device}", *options.set]
-    suite = fiber_audit.load_suite(HERE / "figure4.toml", settings=settings)
+    suite = fiber_audit.load_suite(options.suite, settings=settings)
     only = options.only or list(suite.samplers)
-    fit(suite, settings, options.work, options.processes, only)
+    fit(options.suite, suite, settings, options.work, options.processes, only)
     if options.no_run:
         return
     out = options.out.resolve()
@@ -100,7 +107,7 @@ def main() -> None:
     asked = suite.model_copy(
         update={"samplers": {n: use for n, use in suite.samplers.items() if n in only}}
     )
-    done = fiber_audit.run(asked, out="run", progress=True)
+    done = fiber_audit.run(asked, out=f"run-{suite.name}", progress=True)
     written(out, list(rows_of(asked, done.records)))
     if not options.only:
         draw(pd.read_csv(out), PICTURE)

@@ -51,8 +51,8 @@ def class_of(label: str) -> str:
 
 
 def draw(table: pd.DataFrame, path: Path) -> None:
-    """Draw every class of the table."""
-    rows = table.assign(kind=table["label"].map(class_of))
+    """Draw every class of the table on the latent prior."""
+    rows = table[table["prior"] == "latent"].assign(kind=table["label"].map(class_of))
     with mpl.rc_context({"svg.hashsalt": "figure4", "font.size": 9}):
         figure = Figure(figsize=(7.6, 4.6), layout="constrained")
         axes = figure.subplots()

@@ -1,7 +1,8 @@
 """Does `twisted` scale to 48 features? Color MNIST, latent prior, one way at a time.
 
 Command   OMP_NUM_THREADS=1 python benchmarks/color_mnist/twisted_scaling.py [--queries 64]
-Writes    benchmarks/results/twisted_scaling.csv, a row as soon as it is measured
+Writes    benchmarks/results/twisted_scaling.csv, a row as soon as it is measured, in place of the
+          same way's with as many queries and draws
 Expect    an hour or two of one core for 64 queries x 2 draws
 
 Losses are relative to random pairs of the queries, before (landing) and after the polish; W1 is
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-import datetime
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,14 @@ from fiber_audit._suite.catalogue import Catalogue
 from fiber_audit.contracts import Problem
 from fiber_audit.sampling import Noise, derive_seed, rms
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tabulated import head, write
+
 OUT = Path(__file__).parents[1] / "results" / "twisted_scaling.csv"
 SHORT = {"particles": 4, "steps": 16}
 LATE: dict[str, Any] = {**SHORT, "directions": 12, "hand_over": 1.0}
+KEY = ("prior", "queries", "draws", "way")
+"""What tells a row from the others."""
 WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     "moment-matched": ("moment-matched", {}),
     "moment-matched, late": ("moment-matched", {"guided_below": 1.5}),
@@ -115,6 +121,18 @@ def measured(problem: Problem, name: str, options: dict[str, Any]) -> dict[str, 
     }
 
 
+def keep(path: Path, row: dict[str, Any]) -> None:
+    """Write a row into the table, in the place of the one of the same key."""
+    old: list[dict[str, Any]] = []
+    if path.exists():
+        with path.open(newline="") as file:
+            old = list(csv.DictReader(file))
+    key = [str(row[name]) for name in KEY]
+    at = [[other[name] for name in KEY] for other in old]
+    kept = [row if found == key else other for found, other in zip(at, old, strict=True)]
+    write(path, kept if key in at else [*kept, row])
+
+
 def main() -> None:
     """Measure, print and write as it goes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -129,8 +147,8 @@ def main() -> None:
     n = len(problem.targets)
     generators = (torch.Generator().manual_seed(i) for i in range(100))
     floor = sum(w1(sample_colours(n, g)) for g in generators) / 100
-    head = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    about = {
+        **head(),
         "prior": asked.prior,
         "queries": asked.queries,
         "draws": asked.draws,
@@ -139,16 +157,10 @@ def main() -> None:
     for way in asked.ways:
         name, options = WAYS[way]
         text = " ".join(f"{key}={value}" for key, value in options.items()) or "defaults"
-        row = {**head, "way": way, "sampler": name, "options": text}
+        row = {**about, "way": way, "sampler": name, "options": text}
         row |= measured(problem, name, options)
         print({k: f"{v:.4g}" if isinstance(v, float) else v for k, v in row.items()}, flush=True)
-        fresh = not asked.out.exists()
-        with asked.out.open("a", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row), lineterminator="\n")
-            if fresh:
-                writer.writeheader()
-            rounded = {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in row.items()}
-            writer.writerow(rounded)
+        keep(asked.out, row)
 
 
 if __name__ == "__main__":
