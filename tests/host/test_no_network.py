@@ -8,7 +8,8 @@ import sys
 import pytest
 
 APART = ["unshare", "--map-root-user", "--net"]
-SMALL = ["--set", "queries.n=2", "--set", "draws=2", "--set", "unguided_steps=5"]
+SETTINGS = ["queries.n=2", "draws=2", "unguided_steps=5", "samplers.moment-matched.steps=4"]
+SMALL = ["--workers", "1", *(word for setting in SETTINGS for word in ("--set", setting))]
 
 
 def can_be_apart():
