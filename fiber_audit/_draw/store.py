@@ -14,6 +14,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,20 +59,30 @@ class Store:
         Raises:
             DiskError: the directory cannot be made or written.
         """
-        try:
+        with self._usable():
             for folder in (self.path, self.path / "units", self.path / "observed"):
                 folder.mkdir(parents=True, exist_ok=True)
-            self.sweep()
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Remove what killed processes left half written.
+
+        Raises:
+            DiskError: the directory cannot be read.
+        """
+        with self._usable():
+            for folder in (self.path, *filter(Path.is_dir, self.path.iterdir())):
+                sweep(folder)
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise DiskError(
                 f"--out {self.path}: cannot be a run directory "
                 f"({(error.strerror or str(error)).lower()}); give another folder."
             ) from error
-
-    def sweep(self) -> None:
-        """Remove what killed processes left half written."""
-        for folder in (self.path, *filter(Path.is_dir, self.path.iterdir())):
-            sweep(folder)
 
     def save(self, kind: Kind, piece: Piece, units: Sequence[Unit], arrays: Arrays) -> Path:
         """Write one finished block: of these units, or of what was observed of them."""

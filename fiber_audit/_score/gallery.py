@@ -196,7 +196,7 @@ def _restored(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Gallery:
     shapes |= {"queries": (q, *shape), "draws": (q, k, *shape), "unguided": (q, k, *shape)}
     shapes["suspected"] = (len(reasons), q, k)
     fits = all(arrays[name].shape == expected for name, expected in shapes.items())
-    null = float(facts.get("null", 0.0))
+    null = float(facts["null"])
     finite = all(np.isfinite(array).all() for array in arrays.values())
     texts = all(isinstance(text, str) for text in (facts["audit"], *ids, *reasons))
     known = facts["format"] == _FORMAT and np.isfinite(null)

@@ -110,6 +110,11 @@ def test_a_directory_that_cannot_be_made_is_one_sentence(tmp_path):
         Store(tmp_path / "file" / "run").open()
 
 
+def test_a_directory_that_goes_away_while_a_run_draws_is_one_sentence(tmp_path):
+    with pytest.raises(DiskError, match="cannot be a run directory"):
+        Store(tmp_path / "gone").sweep()
+
+
 def test_files_hold_no_pickles(store):
     path = saved(store, 0)
     with np.load(path, allow_pickle=False) as archive:
