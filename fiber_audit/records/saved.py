@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ..errors import DataError, DiskError
 from ..files import read_text, write_atomically
 from .csv_text import WHAT, from_csv, to_csv
+from .held import held
 from .schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -29,11 +30,17 @@ BESIDE = ("verdicts.json",)
 def write(records: pd.DataFrame, folder: Path) -> Path:
     """Write the three files of the table into a folder, each atomically; returns records.csv.
 
-    The digest is gone before the others change, and comes last: it never tells of another table.
+    The digest is gone before the others change, and comes last: it never tells of another table,
+    nor of that of another run which ends at the same moment.
 
     Raises:
         DiskError: the folder cannot be written, or the disk is full.
     """
+    with held(folder, alone=True):
+        return _written(records, folder)
+
+
+def _written(records: pd.DataFrame, folder: Path) -> Path:
     text = to_csv(records)
     try:
         (folder / DIGEST).unlink(missing_ok=True)
@@ -70,11 +77,13 @@ def read(path: str | Path) -> pd.DataFrame:
         source = path
     if source != path and not source.is_file():
         raise DataError(f"{path}: it holds no {CSV}; give a finished run, or a CSV file.")
-    text = read_text(source, WHAT)
     beside = source.with_name(DIGEST)
-    if source.name != CSV or not beside.is_file():
+    with held(source.parent, alone=False):
+        text = read_text(source, WHAT)
+        whole = source.name == CSV and beside.is_file()
+        rows, digest, _ = _known(beside) if whole else (0, "", {})
+    if not whole:
         return from_csv(text, source)
-    rows, digest, _ = _known(beside)
     if sha256(text.encode()).hexdigest() == digest:
         return from_csv(text, source)
     why = "it was cut or edited after its run"
@@ -97,10 +106,11 @@ def text_beside(path: Path, what: str) -> str | None:
         DataError: it is missing, cut, edited or damaged.
     """
     digests = path.with_name(DIGEST)
-    wanted = _known(digests)[2].get(path.name) if digests.is_file() else None
-    if wanted is None and not path.exists():
-        return None
-    text = read_text(path, what)
+    with held(path.parent, alone=False):
+        wanted = _known(digests)[2].get(path.name) if digests.is_file() else None
+        if wanted is None and not path.exists():
+            return None
+        text = read_text(path, what)
     if wanted in (None, sha256(text.encode()).hexdigest()):
         return text
     raise DataError(f"{path}: it was cut or edited after its run; run its suite again to mend it.")
