@@ -3,7 +3,7 @@
 At every noise level the prior's mean E[x_0 | x_t] is replaced by the mean of x_0 given x_t *and*
 the target features, under the Gaussian N(E[x_0 | x_t], V) with Tweedie's second moment V;
 `gauss_newton.py` finds it, from the level on at which `trust.py` finds that V is a covariance, and
-as much of it is taken as `shares.py` finds to help.
+as much of it is taken as `shares.py` finds to help; `pace.py` says in what steps.
 Sources, for linear measurements: Rozet et al., NeurIPS 2024; Boys et al., 2023; Song et al.
 (Pi-GDM), ICLR 2023.
 """
@@ -43,6 +43,7 @@ from fiber_audit.sampling import (
 )
 
 from .gauss_newton import Effort, Posterior, Trust, corrected
+from .pace import ALL, PACES, Pace
 from .restart import noised_again, patched, stuck
 from .second_order import Course, natural
 from .shares import Shares, measured
@@ -50,21 +51,20 @@ from .trust import LEVELS, time_of, trusted_below
 
 LAST = 0.1
 """The tolerance of the last step, relative: nothing after it makes up for what it leaves."""
-ALL, SOME = 16, 8
-"""Directions: as many as features where these are no more than ALL, otherwise SOME."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MomentMatched(Sampler):
-    """The sampler; its fields are the options of the README's table."""
+    """The sampler; its fields are the options of the README's table. None is as the pace has it."""
 
     strength: Fraction = 1.0
-    steps: Count = 20
-    power: Positive = 2.0
-    order: Literal[1, 2] = 2
-    eta: Fraction = 0.0
+    pace: Literal["whole", "gradual"] = "whole"
+    steps: Count | None = None
+    power: Positive | None = None
+    order: Literal[1, 2] | None = None
+    eta: Fraction | None = None
     directions: Count | None = None
-    linearisations: Count = 2
+    linearisations: Count | None = None
     polish: NonNegativeInt = 8
     restarts: NonNegativeInt = 1
     tolerance: Positive = 0.03
@@ -92,8 +92,8 @@ class MomentMatched(Sampler):
         path: a column per guided step. Diagnostics: those of `Trust.report`, and restarted (times).
         """
         shares, problem = self._shares(problem.extractor, problem.prior), in_blocks(problem)
-        prior, schedule = problem.prior, problem.prior.schedule
-        times = schedule.times(self.steps, self.power)
+        prior, schedule, pace = problem.prior, problem.prior.schedule, self._pace()
+        times = schedule.times(pace.steps, pace.power)
         x = start(prior, noise, times[0])
         draws = self._drawn(problem, noise, x, times, shares, pure=True)
         for _ in range(self.restarts):
@@ -116,10 +116,10 @@ class MomentMatched(Sampler):
         pure: bool = False,
     ) -> Draws:
         """From states x at times[0] to draws; pure: x is noise only, without alpha x_0."""
-        prior, schedule = problem.prior, problem.prior.schedule
+        prior, schedule, pace = problem.prior, problem.prior.schedule, self._pace()
         trail, trust, course = Trail(problem), Trust.fresh(x, self.damping), Course()
         guard, guided = noisiest_time(schedule), 0
-        for t, s, z in steps(prior, noise, times, self.eta):
+        for t, s, z in steps(prior, noise, times, pace.eta):
             known, last = torch.minimum(t, guard), bool(s == 0)
             share = shares.at(float(schedule.sigma(t) / schedule.alpha(t)))
             if share > 0:
@@ -138,10 +138,10 @@ class MomentMatched(Sampler):
                 (x0, eps), loss = denoised(prior, x, t), None
             pure, middle, now = False, x0, natural(schedule, known)
             course.add(now, x0)
-            if self.order > 1 and len(course.points) > 1 and s > 0:
+            if pace.order > 1 and len(course.points) > 1 and s > 0:
                 middle = course.ahead(natural(schedule, s) - now)
                 eps = noise_of(schedule, x, middle, t)
-            x = trail.add(step(schedule, middle, eps, t, s, self.eta, z), loss)
+            x = trail.add(step(schedule, middle, eps, t, s, pace.eta, z), loss)
         freedom = min(problem.targets.shape[1], x[0].numel())
         return trail.finish(
             x, restarted=torch.zeros_like(trust.damping), **trust.report(guided, freedom)
@@ -151,8 +151,9 @@ class MomentMatched(Sampler):
         """How much of a correction helps: told, or measured once for each pair."""
         if self.strength == 0:
             return Shares(0.0)
-        if self.guided_below is not None:
-            return Shares(self.guided_below)
+        told = self._pace().guided_below
+        if told is not None:
+            return Shares(told)
         if prior.select(torch.zeros(1, dtype=torch.int64)) is not prior:
             return Shares()  # every row has a prior of its own, and none has draws
         key = id(extractor), id(prior)  # equal weights may be told another class, or other times
@@ -163,12 +164,18 @@ class MomentMatched(Sampler):
         return self._known[key][0]
 
     def _effort(self, features: int, *, last: bool) -> Effort:
-        directions = self.directions or (features if features <= ALL else SOME)
+        pace = self._pace()
+        few = self.directions is None and features <= ALL
         return Effort(
-            linearisations=self.linearisations + (self.polish if last else 0),
-            directions=min(directions, features),
+            linearisations=pace.linearisations + (self.polish if last else 0),
+            directions=features if few else min(pace.directions, features),
             tolerance=self.tolerance * (LAST if last else 1.0),
         )
+
+    def _pace(self) -> Pace:
+        """The pace, with what is told in place of what it has."""
+        told = {name: getattr(self, name) for name in Pace._fields}
+        return PACES[self.pace]._replace(**{k: v for k, v in told.items() if v is not None})
 
 
 def noisiest_time(schedule: Schedule) -> Tensor:
