@@ -1,5 +1,6 @@
 """Fixtures for every test: the toy world of tests/host/toy.py, and the command in a subprocess."""
 
+import gc
 import io
 import os
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 import torch
 from toy_suite import TOY_SUITE
 
+from fiber_audit import _run
 from fiber_audit._suite.catalogue import Catalogue
 from fiber_audit.commands.main import guarded
 
@@ -22,6 +24,13 @@ TOY = Path(__file__).parent / "host" / "toy.py"
 def _one_thread():
     """Small networks are fastest on one thread, and their bits do not depend on the machine."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _frozen():
+    """What was imported stays: no collection of garbage has to walk through all of it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -48,6 +57,12 @@ def toy_suite(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def pageless(monkeypatch):
+    """Runs of this process write no page, half of what a toy run costs, where it is no question."""
+    monkeypatch.setattr(_run, "write_report", lambda run: run / "report.html")
 
 
 WITHOUT_PLUGINS = {"report", "compare", "figure", "new"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 from PIL import Image
@@ -13,7 +15,13 @@ THINGS = ((0.85, 0.30, 0.15), (0.05, 0.10, 0.20), (0.95, 0.95, 0.80))
 
 
 def photograph(width: int, height: int, channels: int = 3) -> Image.Image:
-    """An 8-bit picture in colour, or grey for one channel."""
+    """An 8-bit picture in colour, or grey for one channel; the caller may change it."""
+    picture = _drawn(width, height)
+    return picture.copy() if channels == 3 else picture.convert("L")
+
+
+@cache
+def _drawn(width: int, height: int) -> Image.Image:
     y, x = np.mgrid[0:height, 0:width] / max(height, width)
     scene = np.stack([0.55 - 0.3 * y, 0.45 + 0.25 * x, 0.35 + 0.3 * y], axis=-1)
     for k in range(1, WAVES + 1):
@@ -26,8 +34,7 @@ def photograph(width: int, height: int, channels: int = 3) -> Image.Image:
     box = (np.abs(x - 0.16) < 0.06) & (y > 0.45)
     for where, colour in zip((disc, bar, box), THINGS, strict=True):
         scene[where] = 0.3 * scene[where] + 0.7 * np.array(colour)
-    picture = Image.fromarray(np.rint(255 * scene.clip(0, 1)).astype(np.uint8))
-    return picture if channels == 3 else picture.convert("L")
+    return Image.fromarray(np.rint(255 * scene.clip(0, 1)).astype(np.uint8))
 
 
 def pixels_of(picture: Image.Image) -> Tensor:

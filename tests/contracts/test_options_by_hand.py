@@ -4,6 +4,7 @@ import inspect
 import typing
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 
 import pytest
 
@@ -24,8 +25,13 @@ def is_list(kind):
     return lists or any(map(is_list, typing.get_args(kind)))
 
 
+@cache
 def options():
     """(component, option) of all options that can be lists."""
+    return [*_options()]
+
+
+def _options():
     for component in Catalogue.load():
         if component.distribution != "fiber-audit":
             continue

@@ -20,10 +20,11 @@ PLUGINS = ("--plugin", str(TOY), "--plugin", str(FAULTY))
 class Started:
     """A running `fiber-audit` in a session of its own."""
 
-    def __init__(self, zygote, folder, arguments, ignored):
-        self._zygote, self.folder = zygote, folder
-        (folder / "err").write_text("")
-        self.id = zygote({"folder": str(folder), "arguments": arguments, "ignored": ignored})
+    def __init__(self, zygote, folder, arguments, ignored, err):
+        self._zygote, self._err = zygote, folder / err
+        self._err.write_text("")
+        order = {"folder": str(folder), "arguments": arguments, "ignored": ignored, "err": err}
+        self.id = zygote(order)
         self.code = None
 
     def send(self, number, id=None):
@@ -46,7 +47,7 @@ class Started:
     @property
     def err(self):
         """What it wrote to stderr."""
-        return (self.folder / "err").read_text()
+        return self._err.read_text()
 
     def others(self):
         """The processes that it started and that live, by the session that they share with it."""
@@ -98,8 +99,8 @@ def begin(zygote, tmp_path):
         pytest.skip("reads /proc")
     started = []
 
-    def start(*arguments, ignored=()):
-        started.append(Started(zygote, tmp_path, [*arguments, *PLUGINS], [*ignored]))
+    def start(*arguments, ignored=(), err="err"):
+        started.append(Started(zygote, tmp_path, [*arguments, *PLUGINS], [*ignored], err))
         return started[-1]
 
     yield start

@@ -36,7 +36,7 @@ def _as_before():
 
 
 @pytest.fixture
-def go(tmp_path, catalogue, suite, monkeypatch):
+def go(tmp_path, catalogue, suite, pageless, monkeypatch):
     """Run the toy suite, with more lines, in this process."""
     monkeypatch.chdir(tmp_path)
 

@@ -78,7 +78,7 @@ def told(done):
 
 
 @pytest.mark.parametrize(
-    "step", [8, pytest.param(1, marks=pytest.mark.slow)], ids=["some", "every"]
+    "step", [16, pytest.param(1, marks=pytest.mark.slow)], ids=["some", "every"]
 )
 def test_a_disk_that_is_full_at_any_write_is_one_sentence_and_the_run_goes_on_with_more_room(
     command, toy_suite, tmp_path, disk, step

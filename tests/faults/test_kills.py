@@ -74,7 +74,7 @@ def _line(id):
 
 
 @pytest.mark.parametrize(
-    "count", [3, pytest.param(20, marks=pytest.mark.slow)], ids=["few", "many"]
+    "count", [2, pytest.param(20, marks=pytest.mark.slow)], ids=["few", "many"]
 )
 def test_a_run_that_is_killed_and_run_again_gives_the_same_records(
     begin, suite, tmp_path, whole, some_moment, until, count

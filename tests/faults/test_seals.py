@@ -39,7 +39,7 @@ def whole(command, toy_suite, tmp_path):
     "seeds", [range(1), pytest.param(range(1, 9), marks=pytest.mark.slow)], ids=["one", "more"]
 )
 def test_a_flipped_bit_in_any_file_of_a_run_is_told_or_changes_nothing(
-    command, tmp_path, whole, verb, seeds
+    command, tmp_path, whole, pageless, verb, seeds
 ):
     line, made = READERS[verb]
 

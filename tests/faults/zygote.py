@@ -51,7 +51,7 @@ def serve():
         return
     os.setsid()  # all processes of a command have its session
     os.chdir(order["folder"])
-    for stream, name in enumerate(("/dev/null", "out", "err")):
+    for stream, name in enumerate(("/dev/null", "out", order["err"])):
         os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC), stream)
     for number in order["ignored"]:
         signal.signal(number, signal.SIG_IGN)

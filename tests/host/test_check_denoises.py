@@ -304,6 +304,7 @@ def test_the_shipped_priors_denoise_their_data(shipped, digits, name):
     assert check_prior(shipped(name), digits(16)) == []
 
 
+SLOW_PIXEL = pytest.param("pixel", marks=pytest.mark.slow)
 NATIVE = {"latent": "epsilon", "flow": "flow", "pixel": "v_prediction"}
 
 
@@ -348,7 +349,7 @@ class Slow(nn.Module):
         return self.network(x, self.factor * time)
 
 
-@pytest.mark.parametrize("name", ["flow", "pixel"])
+@pytest.mark.parametrize("name", ["flow", SLOW_PIXEL])
 def test_a_shipped_prior_told_other_times_is_refused(shipped, digits, name):
     prior = shipped(name)
     prior.network = Slow(prior.network, 0.001)
@@ -357,7 +358,7 @@ def test_a_shipped_prior_told_other_times_is_refused(shipped, digits, name):
     assert "its network told 1000 times the time gives" in problem
 
 
-@pytest.mark.parametrize("name", ["latent", "pixel"])
+@pytest.mark.parametrize("name", ["latent", SLOW_PIXEL])
 def test_a_shipped_prior_on_the_schedule_of_another_is_refused(shipped, digits, name):
     prior = shipped(name, schedule=cosine_betas())
     if name == "pixel":
@@ -367,7 +368,7 @@ def test_a_shipped_prior_on_the_schedule_of_another_is_refused(shipped, digits, 
     assert "its network told" in problem
 
 
-@pytest.mark.parametrize("name", ["latent", "pixel"])
+@pytest.mark.parametrize("name", ["latent", SLOW_PIXEL])
 def test_a_shipped_prior_without_its_scaling_factor_is_refused(shipped, digits, name):
     prior = shipped(name)
     problem = denoising_problem(prior, prior.encode(digits(8)) / VAE)

@@ -1,4 +1,4 @@
-"""The exit codes of the command, each through a real process, and what it says to a person."""
+"""The exit codes of the command, and what it says to a person."""
 
 import json
 import os
@@ -22,13 +22,14 @@ def test_0_when_all_conditions_hold_and_stdout_carries_json_only(process, toy_su
     assert data["records"][0]["metric"] == "toy_loss"
 
 
-def test_1_when_a_condition_fails_with_the_value_and_the_bound(process, toy_suite):
-    done = process("run", str(toy_suite(HOLDS)), *WEAK)
+def test_1_when_a_condition_fails_with_the_value_and_the_bound(command, toy_suite):
+    done = command("run", str(toy_suite(HOLDS)), *WEAK)
 
     assert done.returncode == 1
     assert "toy_loss <= 0.1" in done.stderr
 
 
+@pytest.mark.slow  # tests/faults/test_signals.py has it of a process that need not import all
 def test_2_when_interrupted_and_the_same_command_goes_on(command, toy_suite, tmp_path):
     path = toy_suite()
     code = (
@@ -182,25 +183,23 @@ def test_merging_a_part_of_the_shards_says_so_and_computes_only_if_asked(command
     assert command("merge", "one", "--out", "all", "--compute").returncode == 0
 
 
-def test_sys_exit_in_a_plugin_does_not_make_a_command_green(process, toy_suite, tmp_path):
+def test_sys_exit_in_a_plugin_does_not_make_a_command_green(command, toy_suite, tmp_path):
     (tmp_path / "quitter.py").write_text("import sys\nsys.exit(0)\n")
-    done = process("run", str(toy_suite()), "--plugin", "quitter.py")
+    done = command("run", str(toy_suite()), "--plugin", "quitter.py")
 
     assert done.returncode == 4
     assert "SystemExit" in done.stderr
 
 
-@pytest.mark.parametrize("text", ["", "x", "3", "{}", "[1, 2]", '{"run_id": 3}'])
-def test_a_damaged_environment_is_told_or_made_anew_never_a_traceback(
-    command, toy_suite, tmp_path, text
-):
+def test_a_damaged_environment_is_told_or_made_anew_never_a_traceback(command, toy_suite, tmp_path):
     path = str(toy_suite())
     command("run", path, "--out", "run")
-    (tmp_path / "run" / "environment.json").write_text(text)
-    for line in (["report", "run"], ["run", path, "--out", "run"]):
-        done = command(*line)
-        assert done.returncode in (0, 4), done.stderr
-        assert "Traceback" not in done.stderr
+    for text in ("", "x", "3", "{}", "[1, 2]", '{"run_id": 3}'):
+        (tmp_path / "run" / "environment.json").write_text(text)
+        for line in (["report", "run"], ["run", path, "--out", "run"]):
+            done = command(*line)
+            assert done.returncode in (0, 4), (text, done.stderr)
+            assert "Traceback" not in done.stderr, text
 
 
 def test_a_misspelt_variable_of_ours_is_an_error(command):

@@ -54,6 +54,7 @@ def test_3_where_a_cell_of_the_default_suite_fails(command, monkeypatch):
         raise RuntimeError("weights of another network")
 
     monkeypatch.setattr(Shape, "features", broken, raising=False)
+    monkeypatch.setattr(doctor, "SMALL", (*doctor.SMALL, "executor.workers=1"))
     done = command("doctor", toy=False)
 
     assert done.returncode == 3

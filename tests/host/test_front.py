@@ -22,8 +22,8 @@ TOY = str(Path(__file__).with_name("toy.py"))
 ROWS = torch.randn(6, 4, generator=torch.Generator().manual_seed(3))
 QUICK = ["fiber_loss_relative", "diversity"]
 """Metrics, where those of the front door itself are not the question."""
-FAST = {"use": "moment-matched", "steps": 5, "polish": 2}
-PLAIN = {"prior": "toy-gaussian", "sampler": {"use": "unconditional"}, "metrics": QUICK,
+FAST = {"use": "moment-matched", "steps": 5, "polish": 2, "guided_below": 100.0}
+PLAIN = {"prior": "toy-gaussian", "sampler": "toy-projecting", "metrics": ["toy_loss"],
          "draws": 1, "plugins": [TOY]}  # fmt: skip
 """What is audited fast, where only its place is the question."""
 
@@ -46,7 +46,7 @@ class First(nn.Module):
 
 
 @pytest.fixture
-def go(tmp_path):
+def go(tmp_path, pageless):
     def call(extractor, queries=ROWS, out="run", **options):
         chosen = {"prior": "toy-gaussian", "sampler": FAST, "draws": 2, "plugins": [TOY]}
         chosen |= {"metrics": QUICK} | options
@@ -60,8 +60,9 @@ def loss(result):
     return float(table.loc["fiber_loss_relative", "value"])
 
 
-def test_a_network_is_audited_in_one_call_and_its_draws_are_on_the_fiber(go):
-    result = go(First().eval(), metrics=None)
+def test_a_network_is_audited_in_one_call_and_its_draws_are_on_the_fiber(tmp_path):
+    parts = {"prior": "toy-gaussian", "sampler": FAST, "plugins": [TOY]}
+    result = audit(First().eval(), queries=ROWS, draws=2, out=tmp_path, **parts)
 
     assert result.passed
     assert loss(result) < 0.01
@@ -167,14 +168,16 @@ def test_the_same_call_again_draws_nothing_and_another_network_does(go):
     assert set(units) < set((first.path / "units").iterdir())
 
 
-def test_every_network_has_a_directory_of_its_own_by_default(go, tmp_path, monkeypatch):
+def test_every_network_has_a_directory_of_its_own_by_default(tmp_path, pageless, monkeypatch):
     monkeypatch.chdir(tmp_path)
     paths = {audit(f, queries=ROWS, **PLAIN).path for f in (lambda x: x[:, :2], lambda x: x[:, 2:])}
 
     assert len(paths) == 2
 
 
-def test_a_suite_runs_from_a_file_a_dict_and_a_model_to_the_same_records(toy_suite, tmp_path):
+def test_a_suite_runs_from_a_file_a_dict_and_a_model_to_the_same_records(
+    toy_suite, tmp_path, pageless
+):
     import tomllib
 
     path = toy_suite()
@@ -226,12 +229,10 @@ def test_numpy_float64_rows_are_refused_in_one_sentence(go):
 
 
 def test_the_package_has_types_and_its_import_no_torch():
-    code = (
-        "import fiber_audit, sys; assert 'torch' not in sys.modules;"
-        "assert all(getattr(fiber_audit, n) is not None for n in fiber_audit.__all__)"
-    )
+    code = "import fiber_audit, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
+    assert all(getattr(fiber_audit, name) is not None for name in fiber_audit.__all__)
     assert (Path(fiber_audit.__file__).parent / "py.typed").is_file()
 
 
@@ -376,7 +377,7 @@ def test_a_function_that_closes_over_other_weights_is_another_network(go):
     ids=["rows", "labels", "reference", "sampler"],
 )
 def test_other_data_or_weights_have_a_run_directory_of_their_own_by_default(
-    tmp_path, monkeypatch, ours, theirs
+    tmp_path, pageless, monkeypatch, ours, theirs
 ):
     monkeypatch.chdir(tmp_path)
     fixed = PLAIN | {"queries": ROWS}
@@ -385,7 +386,7 @@ def test_other_data_or_weights_have_a_run_directory_of_their_own_by_default(
     assert paths[0] == paths[2] != paths[1]
 
 
-def test_metrics_can_be_added_in_the_same_default_directory(tmp_path, monkeypatch):
+def test_metrics_can_be_added_in_the_same_default_directory(tmp_path, pageless, monkeypatch):
     monkeypatch.chdir(tmp_path)
     paths = {
         audit(First().eval(), queries=ROWS, **PLAIN | {"metrics": ["toy_loss", *more]}).path

@@ -87,7 +87,7 @@ use = "pixels"
 
 
 @pytest.fixture
-def world(tmp_path):
+def world(tmp_path, pageless):
     """Run the world with some of its code changed; returns (to draw, to observe) by audit."""
     suite = tmp_path / "suite.toml"
     suite.write_text(SUITE)

@@ -16,6 +16,7 @@ import torch
 from fiber_audit import _run
 from fiber_audit._draw.plan import Audit, Piece
 from fiber_audit._draw.store import Store
+from fiber_audit._report import write_report
 from fiber_audit._run import Options, run
 from fiber_audit._score.directory import RESULTS
 from fiber_audit._suite.catalogue import Catalogue
@@ -39,7 +40,7 @@ def catalogue():
 
 
 @pytest.fixture
-def go(toy_suite, catalogue, tmp_path):
+def go(toy_suite, catalogue, tmp_path, pageless):
     """Run the toy suite in this process, with settings and more lines."""
 
     def call(*settings, more=""):
@@ -165,6 +166,7 @@ def test_a_run_of_another_configuration_that_is_stopped_leaves_no_results_of_the
     go, monkeypatch
 ):
     folder = go().path
+    write_report(folder)
     all_of_them = results(folder)
 
     def stopped(*_):

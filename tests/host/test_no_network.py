@@ -49,6 +49,7 @@ def test_no_verb_reaches_for_an_address(command, toy_suite, no_sockets, line):
     assert no_sockets == []
 
 
+@pytest.mark.slow  # tests/host/test_doctor.py has it of this process, whose sockets refuse
 @pytest.mark.skipif(not can_be_apart(), reason="this system lets nobody cut off a process")
 def test_the_default_suite_runs_where_there_is_no_network_at_all(tmp_path):
     line = [*APART, sys.executable, "-m", "fiber_audit", "run", "--out", str(tmp_path / "run")]

@@ -85,7 +85,7 @@ def fiber_audit_metrics():
 
 
 @pytest.fixture
-def go(toy_suite, toy_catalogue, tmp_path):
+def go(toy_suite, toy_catalogue, tmp_path, pageless):
     """Run the toy suite with the metrics of this file."""
     path = tmp_path / "observing.py"
     path.write_text(WORLD)

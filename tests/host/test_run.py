@@ -15,7 +15,7 @@ VOLATILE = ["run_id", "started_at", "seconds", "batch_size", "git_dirty", "git_s
 
 
 @pytest.fixture
-def go(toy_suite, toy_catalogue, tmp_path):
+def go(toy_suite, toy_catalogue, tmp_path, pageless):
     """Run the toy suite in this process, with settings, another folder, more lines, a shard."""
 
     def call(*settings, out="run", more="", shard=(0, 1)):
@@ -36,8 +36,9 @@ def pooled(records):
     return rows.set_index("audit")
 
 
-def test_a_run_leaves_the_documented_files_and_columns(go, tmp_path):
-    done = go()
+def test_a_run_leaves_the_documented_files_and_columns(toy_suite, toy_catalogue, tmp_path):
+    suite = read(str(toy_suite()), toy_catalogue)
+    done = run(suite, toy_catalogue, Options(tmp_path / "run"))
     names = {p.name for p in (tmp_path / "run").iterdir()}
 
     assert names >= {
@@ -316,7 +317,7 @@ def bad_catalogue(tmp_path):
 
 @pytest.mark.parametrize("how", WAYS)
 def test_an_extractor_that_breaks_its_contract_is_an_error_in_its_cells_before_it_draws(
-    bad_catalogue, toy_suite, tmp_path, how
+    bad_catalogue, toy_suite, tmp_path, pageless, how
 ):
     more = f"[extractors.bad]\nhow = '{how}'\n"
     done = run(read(str(toy_suite(more)), bad_catalogue), bad_catalogue, Options(tmp_path / "run"))
@@ -330,7 +331,7 @@ def test_an_extractor_that_breaks_its_contract_is_an_error_in_its_cells_before_i
 
 
 def test_a_sampler_that_loses_a_row_is_told_and_leaves_nothing_that_a_mended_one_trips_over(
-    bad_catalogue, toy_suite, tmp_path
+    bad_catalogue, toy_suite, tmp_path, pageless
 ):
     more = "[samplers.few]\nuse = 'too-few'\n"
     suite = read(str(toy_suite(more)), bad_catalogue)

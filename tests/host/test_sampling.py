@@ -36,8 +36,15 @@ def test_without_noise_a_draw_is_the_mean_plus_the_deviation_times_its_start(sch
     assert (error < 0.02 * sigma + 0.02 * MEAN.abs()).all()
 
 
-@pytest.mark.parametrize("schedule", ["vp", "flow"])
-@pytest.mark.parametrize("eta", [0.0, 1.0])
+@pytest.mark.parametrize(
+    ("schedule", "eta"),
+    [
+        ("vp", 1.0),
+        ("flow", 0.0),
+        pytest.param("vp", 0.0, marks=pytest.mark.slow),
+        pytest.param("flow", 1.0, marks=pytest.mark.slow),
+    ],
+)
 def test_unguided_draws_have_the_priors_mean_and_covariance(schedule, eta):
     prior = gaussian_problem(1, schedule=schedule).prior
     n = 2000

@@ -171,7 +171,7 @@ def fiber_audit_metrics():
 """
 
 
-def test_the_command_prints_a_snippet_that_a_suite_can_hold(command, toy_suite, tmp_path):
+def test_the_command_prints_a_snippet_that_a_suite_can_hold(command, toy_suite, pageless, tmp_path):
     (tmp_path / "spread.py").write_text(CONSISTENCY)
     text = toy_suite().read_text().replace('["toy_loss"]', '["toy_loss", "spread"]')
     (tmp_path / "toy.toml").write_text(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -70,20 +71,14 @@ def verdicts_at(scale):
     return judge(frame(row for audit in AUDITS for row in rows(audit, scale, {})), CONDITIONS)
 
 
-@pytest.fixture
-def make_run(tmp_path):
-    """Call it for a run directory with records and verdicts."""
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """Make a finished run, each once; who is given one only copies it."""
+    home = tmp_path_factory.mktemp("made")
 
-    def make(
-        scale=1.0,
-        started_at="2026-11-25T01:02:03Z",
-        git_sha="c0ffee" + "0" * 34,
-        run_id=None,
-        suite="suite",
-        config="c0",
-    ):
-        run_id = run_id or f"{suite}-{started_at[:10]}"
-        path = tmp_path / f"{suite}-{config}-{run_id}"
+    @cache
+    def make(scale, started_at, git_sha, run_id, suite, config):
+        path = home / str(len(list(home.iterdir())))
         common = {"run_id": run_id, "started_at": started_at, "suite": suite}
         common |= {"schema_version": 3, "git_sha": git_sha, "seed": 0, "git_dirty": 0}
         common |= {"config_hash": config}
@@ -95,6 +90,27 @@ def make_run(tmp_path):
         write(records, path)
         (path / "report.html").write_text("<html></html>")
         return FinishedRun(path, records)
+
+    return make
+
+
+@pytest.fixture
+def make_run(tmp_path, made):
+    """Call it for a run directory with records and verdicts."""
+
+    def make(
+        scale=1.0,
+        started_at="2026-11-25T01:02:03Z",
+        git_sha="c0ffee" + "0" * 34,
+        run_id=None,
+        suite="suite",
+        config="c0",
+    ):
+        run_id = run_id or f"{suite}-{started_at[:10]}"
+        run = made(scale, started_at, git_sha, run_id, suite, config)
+        path = tmp_path / f"{suite}-{config}-{run_id}"
+        shutil.copytree(run.path, path)
+        return FinishedRun(path, run.records.copy())
 
     return make
 

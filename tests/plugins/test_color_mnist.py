@@ -200,7 +200,7 @@ def test_every_prior_denoises_a_little_noise_to_the_digit_it_was(kind):
 @pytest.mark.parametrize("kind", PRIORS)
 def test_every_prior_makes_coloured_digits(kind):
     prior = kind()
-    x = prior.decode(unguided(prior, Noise(range(32)), 25)).clamp(0, 1)
+    x = prior.decode(unguided(prior, Noise(range(16)), 25)).clamp(0, 1)
     logits = SHIPPED.load(judge(), "judge")(x)
 
     assert logits.softmax(1).amax(1).mean() > 0.7

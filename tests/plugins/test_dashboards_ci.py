@@ -155,7 +155,7 @@ ANY = st.text(st.characters(), min_size=1, max_size=12)
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(ANY, ANY, ANY, ANY)
 def test_junit_is_valid_for_every_name_and_message(tmp_path, suite, audit, title, message):

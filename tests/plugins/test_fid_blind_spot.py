@@ -55,11 +55,11 @@ def test_the_unit_of_features_does_not_matter():
 
 def test_the_interval_covers_zero_for_two_networks_that_see_alike():
     inside = 0
-    for s in range(100):
+    for s in range(50):
         found = blind_spot(view(2 * s, 0.5), [view(2 * s + 1, 0.5)])
         inside += found.finding == "inconclusive"
 
-    assert inside >= 90
+    assert inside >= 45
 
 
 @pytest.mark.parametrize("sizes", [(4, 48), (48, 4), (4, 256)])

@@ -179,10 +179,17 @@ def test_nothing_is_fetched_unless_asked(name, tmp_path, monkeypatch):
 
 NAMES = ("inception-v3-compat", "vgg16", "clip-rn50")
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+OTHERS = (b"", b"no checkpoint", b"\x80\x02}q\x00.")
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("content", [POINTER, b"", b"no checkpoint", b"\x80\x02}q\x00."])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *((NAMES[0], content) for content in (POINTER, *OTHERS)),
+        *((name, POINTER) for name in NAMES[1:]),
+        *(pytest.param(n, c, marks=pytest.mark.slow) for n in NAMES[1:] for c in OTHERS),
+    ],
+)
 def test_a_file_that_is_no_checkpoint_is_one_sentence_that_names_it(
     name, content, tmp_path, monkeypatch
 ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from types import SimpleNamespace
 
 import pytest
@@ -30,6 +31,7 @@ class Unloaded(FeatureExtractorInceptionV3):
         return super().load_state_dict(state) if self.built else None
 
 
+@cache
 def peer(layer: str = "2048", seed: int = 0) -> Unloaded:
     """torch-fidelity's network with random weights."""
     empty = io.BytesIO()
@@ -62,7 +64,9 @@ def relative(a: torch.Tensor, b: torch.Tensor) -> float:
     return float((a - b).norm() / b.norm())
 
 
-@pytest.mark.parametrize("size", [(28, 28), (299, 299), (320, 256)])
+@pytest.mark.parametrize(
+    "size", [(28, 28), pytest.param((299, 299), marks=pytest.mark.slow), (320, 256)]
+)
 def test_the_tf_float_path_is_torch_fidelitys_own_on_8_bit_images(tf, size):
     x = images(*size)
     with torch.no_grad():
@@ -83,7 +87,14 @@ def test_the_other_layers_are_torch_fidelitys_too(layer):
     assert relative(found, wanted) < 1e-4
 
 
-@pytest.mark.parametrize("size", [(28, 28), (342, 342), (400, 301), (700, 500)])
+@pytest.mark.parametrize(
+    "size",
+    [
+        (28, 28),
+        (400, 301),
+        *(pytest.param(size, marks=pytest.mark.slow) for size in ((342, 342), (700, 500))),
+    ],
+)
 def test_the_torchvision_float_path_is_its_own_transform_and_model_on_8_bit_images(vision, size):
     network = torchvision.models.inception_v3(
         weights=None, init_weights=False, aux_logits=False, transform_input=True

@@ -207,7 +207,10 @@ def test_a_lost_draw_is_marked_and_poisons_no_other(method):
     assert hurt.path.isfinite().all()
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize(
+    "schedule",
+    [pytest.param("vp", marks=pytest.mark.slow), "flow"],  # tests/contracts/ has the other one
+)
 @pytest.mark.parametrize("method", GUIDED.values(), ids=GUIDED)
 def test_defaults_reach_a_tenth_of_the_unguided_fiber_loss(method, schedule):
     problem = gaussian_problem(64, schedule=schedule)

@@ -19,15 +19,21 @@ TOY = Path(__file__).parents[1] / "host" / "toy.py"
 DATA = pd.DataFrame({"image": ["a"], "prediction": [0.5]})
 
 
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    """Of all tests: to make one takes MLflow seconds."""
+    return tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+
+
 @pytest.fixture
-def evaluate(toy_suite, tmp_path, monkeypatch):
+def evaluate(toy_suite, tmp_path, database, monkeypatch):
     """Evaluate the toy suite, with its configuration changed."""
     from fiber_audit_dashboards.mlflow_evaluator import FiberAuditEvaluator
     from mlflow.models.evaluation.evaluator_registry import _model_evaluation_registry
 
     _model_evaluation_registry.register("fiber-audit", FiberAuditEvaluator)
     monkeypatch.chdir(tmp_path)
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    mlflow.set_tracking_uri(f"sqlite:///{database}")
 
     def call(**changes):
         suite = toy_suite("[[conditions]]\nmetric = 'toy_loss'\nmax = 1e-9\n")

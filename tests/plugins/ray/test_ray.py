@@ -166,25 +166,29 @@ def test_a_missing_library_is_one_sentence_with_the_command(monkeypatch, library
         RayExecutor(storage=storage)
 
 
-def test_a_run_on_ray_has_the_records_of_local_by_a_shared_folder_or_a_storage(
-    command, toy_suite, tmp_path
-):
+def on_ray_and_here(command, toy_suite, tmp_path, *settings):
+    """Run a suite both ways; their records are the same."""
     more = '[samplers.half]\nuse = "toy-projecting"\nstrength = 0.5\n'
-    suite, small = str(toy_suite(more)), ("--set", "batch_size=6")
-    on_ray = (*small, "--set", "executor.use=ray")
-    storage = ("--set", f"executor.storage=file://{tmp_path / 'storage'}")
-    said = [
-        command("run", suite, "--out", "local", *small),
-        command("run", suite, "--out", "shared", *on_ray),
-        command("run", suite, "--out", "stored", *on_ray, *storage, "--workers", "1"),
-    ]
-    assert [done.returncode for done in said] == [0, 0, 0], said
+    line = ["run", str(toy_suite(more)), "--set", "batch_size=6", "--out"]
+    there = command(*line, "there", "--set", "executor.use=ray", *settings)
+    here = command(*line, "here")
 
-    for run in ("shared", "stored"):
-        pd.testing.assert_frame_equal(measured(tmp_path / run), measured(tmp_path / "local"))
+    assert [there.returncode, here.returncode] == [0, 0], there.stderr
+    pd.testing.assert_frame_equal(measured(tmp_path / "there"), measured(tmp_path / "here"))
+
+
+def test_a_run_on_ray_has_the_records_of_local_by_a_shared_folder(command, toy_suite, tmp_path):
+    on_ray_and_here(command, toy_suite, tmp_path)
+
+
+@pytest.mark.slow  # the test below has a storage, too
+def test_a_run_on_ray_has_the_records_of_local_by_a_storage(command, toy_suite, tmp_path):
+    storage = f"executor.storage=file://{tmp_path / 'storage'}"
+    on_ray_and_here(command, toy_suite, tmp_path, "--set", storage, "--workers", "1")
+
     for kind in ("units", "observed"):
-        there = {path.name for path in (tmp_path / "storage" / "stored" / kind).iterdir()}
-        assert there == {path.name for path in (tmp_path / "stored" / kind).iterdir()}
+        stored = {path.name for path in (tmp_path / "storage" / "there" / kind).iterdir()}
+        assert stored == {path.name for path in (tmp_path / "there" / kind).iterdir()}
 
 
 def written(folder):

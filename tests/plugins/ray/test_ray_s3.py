@@ -203,6 +203,7 @@ def units(run):
     return {path.name for path in (run / "units").iterdir()}
 
 
+@pytest.mark.slow  # starts a Ray; the tests above have the store, and test_ray.py runs
 def test_a_run_by_an_object_store_has_the_records_of_local_and_is_finished_from_its_copy(
     store, anew, command, toy_suite, tmp_path
 ):
