@@ -54,8 +54,9 @@ def findings(row: Row) -> list[str]:
 
 def quality(row: Row) -> list[str]:
     """Cells of one network that sees draws of the prior."""
-    kept = ("distance", "real", "gaussian", "ratio")
-    return [row["network"], *(number(row, name, 3) for name in kept[:3]), number(row, "ratio")]
+    kept = ("distance", "real", "gaussian")
+    ratios = [number(row, name) for name in ("ratio", "least", "most")]
+    return [row["network"], *(number(row, name, 3) for name in kept), *ratios]
 
 
 TABLES = {
@@ -64,7 +65,10 @@ TABLES = {
         "shape of either | texture of either | fiber loss | probe: shape / texture",
         findings,
     ),
-    "study_texture_shape_prior": ("seen by | draws | other real | Gaussian | ratio", quality),
+    "study_texture_shape_prior": (
+        "seen by | draws | other real | Gaussian | ratio | least | most",
+        quality,
+    ),
 }
 
 

@@ -11,13 +11,15 @@ A class method `fit(task, **options)` reads like this:
             save(state, folder)                            # every few minutes
         write what the constructor reads, and then the record, finished
 
-What a plugin ships is trained by `train_averaged`, in minutes, and stored by `train_parts`.
+What a plugin ships is trained by `train_averaged`, in minutes, and stored by `train_parts`. A
+velocity field of few pictures starts from that of a `Mixture`, and a network corrects it.
 """
 
 from .averaged import Say, train_averaged
 from .checkpoint import FOLDER, remove, restore, save
 from .corpus import Corpus, encoded, gathered
 from .lock import alone
+from .mixture import Mixture
 from .parts import Made, train_parts
 from .parts import say as say_on_stderr
 from .record import Record, begun, differences, finished, read, write_file
@@ -28,6 +30,7 @@ __all__ = [
     "FOLDER",
     "Corpus",
     "Made",
+    "Mixture",
     "Record",
     "Regime",
     "ResidualBlock",

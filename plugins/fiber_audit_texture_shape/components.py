@@ -11,6 +11,8 @@ from .textures import DARK, SIZE, field_of
 
 SHAPES, TEXTURES = 80, 208
 """How many components."""
+SHARP = 18.0
+"""How steep the edge of a mask made of components is: steeper than others, for they soften it."""
 SURE, NOISE = 0.98, 0.2
 """Where a mask is above SURE its texture is seen, up to a deviation of NOISE."""
 
@@ -70,7 +72,7 @@ class Codec(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """(n, 288) -> pictures (n, 1, 32, 32) in [0, 1]."""
         shape, texture = z.split([SHAPES, TEXTURES], dim=1)
-        return rendered(self.shape(shape), self.texture(texture))
+        return rendered(self.shape(shape), self.texture(texture), edge=SHARP)
 
     def encode(self, x: Tensor) -> Tensor:
         """Pictures (n, 1, 32, 32) -> (n, 288).

@@ -1,4 +1,4 @@
-"""The generative model: a flow on the components of shape and of texture."""
+"""The generative model: Gaussians of the components of shape, and of texture."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .weights import SHIPPED
 class TextureShapeFlow(Prior):
     """A shape, and independently a texture: 80 and 208 principal components.
 
-    Shapes follow a network trained by flow matching, textures a mixture of Gaussians.
+    Both follow mixtures of Gaussians, so that the velocity of their flow is known exactly.
     """
 
     state_shape = (SHAPES + TEXTURES,)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .shapes import Shapes, cut
+from .shapes import EDGE, Shapes, cut
 from .textures import NAMES, SIZE, fields, inked
 
 SHAPE = (1, SIZE, SIZE)
 
 
-def rendered(masks: Tensor, field: Tensor) -> Tensor:
+def rendered(masks: Tensor, field: Tensor, edge: float = EDGE) -> Tensor:
     """Soft masks and fields, (n, 1, 32, 32) each -> pictures (n, 1, 32, 32) in [0, 1]."""
-    return cut(masks) * inked(field)
+    return cut(masks, edge) * inked(field)
 
 
 def some(shapes: Shapes, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:

@@ -83,6 +83,6 @@ def blurred(x: Tensor, deviation: float) -> Tensor:
     return F.conv2d(x, kernel.transpose(2, 3), padding=(reach, 0), groups=x.shape[1])
 
 
-def cut(mask: Tensor) -> Tensor:
+def cut(mask: Tensor, edge: float = EDGE) -> Tensor:
     """Soft masks -> masks with clear edges, where a soft one is 1/2."""
-    return torch.sigmoid(EDGE * (mask - 0.5))
+    return torch.sigmoid(edge * (mask - 0.5))

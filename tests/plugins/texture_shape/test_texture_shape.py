@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 import torch
 from fiber_audit_texture_shape.attributes import FigureShape, FigureTexture
-from fiber_audit_texture_shape.components import NOISE, Components
+from fiber_audit_texture_shape.components import NOISE, SHAPES, Components
 from fiber_audit_texture_shape.dataset import TextureShape
 from fiber_audit_texture_shape.extractors import TextureShapeNet
-from fiber_audit_texture_shape.mixture import Mixture
 from fiber_audit_texture_shape.nets import HEADS
 from fiber_audit_texture_shape.priors import TextureShapeFlow
 from fiber_audit_texture_shape.rendering import rendered, some
-from fiber_audit_texture_shape.shapes import blurred, cut, held_out, read
+from fiber_audit_texture_shape.shapes import Shapes, blurred, cut, held_out, read
 from fiber_audit_texture_shape.textures import DARK, LIGHT, NAMES, field_of, fields, inked
+from fiber_audit_texture_shape.train.forms import forms_of
+from fiber_audit_texture_shape.train.prior import measured
 from fiber_audit_texture_shape.weights import SHIPPED
 
 from fiber_audit import DataError, run
@@ -136,27 +137,38 @@ def test_a_guess_of_components_is_the_conditional_mean_of_a_gaussian():
         torch.testing.assert_close(found.double(), told, atol=1e-4, rtol=1e-3)
 
 
-def test_the_velocity_of_a_mixture_is_the_gradient_of_its_density():
-    rng = np.random.default_rng(0)
-    mixture = Mixture(3, 4, 2).double()
-    z = torch.from_numpy(rng.normal(size=(300, 4)) @ np.diag([2, 1, 0.5, 0.5]))
-    classes = torch.arange(300) % 3
-    mixture.measure(z + classes[:, None], classes)
-    t, x = 0.6, torch.from_numpy(rng.normal(size=(5, 4))).requires_grad_(True)
-    parts = []
-    for c in range(3):
-        own = mixture.variances[c] - mixture.rest[c]
-        v = mixture.bases[c].T @ torch.diag(own) @ mixture.bases[c]
-        v = (1 - t) ** 2 * (v + mixture.rest[c] * torch.eye(4)) + t**2 * torch.eye(4)
-        mean = (1 - t) * mixture.means[c]
-        parts.append(torch.distributions.MultivariateNormal(mean, v).log_prob(x))
-    score = torch.autograd.grad(torch.logsumexp(torch.stack(parts), 0).sum(), x)[0]
-    eps = -t * score
-    told, shares = mixture(x.detach(), torch.full((5,), t, dtype=torch.float64))
-    torch.testing.assert_close(told, eps - (x.detach() - t * eps) / (1 - t), atol=1e-6, rtol=1e-6)
-    torch.testing.assert_close(
-        shares, torch.stack(parts, 1).softmax(1).detach(), atol=1e-6, rtol=1e-6
-    )
+def test_forms_are_parts_of_one_size_of_one_label_each_and_narrower_than_it():
+    g = seeded()
+    labels = torch.randint(3, (600,), generator=g)
+    x = torch.randn(600, 5, generator=g) * torch.tensor([4, 2, 1, 1, 1]) + labels[:, None]
+    forms = forms_of(x, labels, 12)
+    assert torch.equal(forms // 4, labels)
+    for label in range(3):
+        sizes = forms[labels == label].bincount()[4 * label :]
+        assert sizes.max() - sizes.min() <= 2
+        parts = [x[forms == form].var(0).sum() for form in range(4 * label, 4 * label + 4)]
+        assert torch.stack(parts).mean() < 0.6 * x[labels == label].var(0).sum()
+
+
+def test_components_are_of_all_digits_though_a_file_is_sorted_by_them(shapes, monkeypatch):
+    monkeypatch.setattr("fiber_audit_texture_shape.train.prior.MEASURED", 100)
+    order = shapes.labels.sort(stable=True).indices
+    ordered = Shapes(shapes.masks[order], shapes.labels[order])
+    whole, first = Components(SHAPES), Components(SHAPES)
+    whole.measure(shapes.masks)
+    first.measure(ordered.masks[:100])
+    found = measured(ordered).shape
+    far, of_first = ((part.mean - whole.mean).norm() for part in (found, first))
+    assert far < 0.3 * of_first
+
+
+@torch.no_grad()
+def test_draws_have_edges_as_clear_as_those_of_pictures(drawn, pictures):
+    def unclear(x):
+        """The share of the figure that is neither background nor as light as a texture."""
+        return float(((x > 0.2 * DARK) & (x < 0.8 * DARK)).sum() / (x >= 0.8 * DARK).sum())
+
+    assert unclear(drawn) < 1.5 * unclear(pictures[0])
 
 
 @torch.no_grad()
@@ -193,8 +205,10 @@ def test_the_flow_does_not_mix_shape_and_texture():
     prior = TextureShapeFlow()
     z, t = torch.randn(4, *prior.state_shape, generator=seeded()), torch.full((4,), 0.5)
     other = z.clone()
-    other[:, 80:] = 0
-    torch.testing.assert_close(prior.predict(z, t).x0[:, :80], prior.predict(other, t).x0[:, :80])
+    other[:, SHAPES:] = 0
+    found, alike = (prior.predict(state, t).x0 for state in (z, other))
+    torch.testing.assert_close(found[:, :SHAPES], alike[:, :SHAPES])
+    assert (found[:, SHAPES:] - alike[:, SHAPES:]).abs().max() > 0.1
 
 
 @torch.no_grad()
