@@ -1,4 +1,7 @@
-"""The networks under audit and the judges. All take radiographs (n, 1, 28, 28) in [0, 1]."""
+"""The networks under audit and the judges. All take radiographs (n, 1, size, size) in [0, 1].
+
+The size is 28 in all that is shipped.
+"""
 
 from __future__ import annotations
 
@@ -11,42 +14,43 @@ from .radiographs import mirrored
 CODE = 32
 
 
-def strided(width: int = 16, outputs: int = CODE) -> nn.Sequential:
+def strided(width: int = 16, outputs: int = CODE, size: int = 28) -> nn.Sequential:
     """Three strided convolutions and a linear layer: what all networks under audit are."""
-    w = width
+    w, by = width, size // 14
     return nn.Sequential(
-        nn.Conv2d(1, w, 4, 2, 1), nn.SiLU(),
+        nn.Conv2d(1, w, by + 2, by, 1), nn.SiLU(),
         nn.Conv2d(w, 2 * w, 4, 2, 1), nn.SiLU(),
         nn.Conv2d(2 * w, 2 * w, 3, 2, 1), nn.SiLU(), nn.Flatten(),
         nn.Linear(2 * w * 16, outputs),
     )  # fmt: skip
 
 
-def pooled(width: int = 16, outputs: int = 1) -> nn.Sequential:
+def pooled(width: int = 16, outputs: int = 1, size: int = 28) -> nn.Sequential:
     """Convolutions with pooling between them, and a hidden layer: another architecture."""
-    w = width
+    w, by = width, size // 14
+    left = size // by // 4
     return nn.Sequential(
-        nn.Conv2d(1, w, 5, 2, 2), nn.GELU(),
+        nn.Conv2d(1, w, by + 3, by, 2), nn.GELU(),
         nn.Conv2d(w, 2 * w, 3, 1, 1), nn.GELU(), nn.AvgPool2d(2),
         nn.Conv2d(2 * w, 2 * w, 3, 1, 1), nn.GELU(), nn.AvgPool2d(2), nn.Flatten(),
-        nn.Linear(2 * w * 9, 48), nn.GELU(), nn.Dropout(0.2), nn.Linear(48, outputs),
+        nn.Linear(2 * w * left**2, 48), nn.GELU(), nn.Dropout(0.2), nn.Linear(48, outputs),
     )  # fmt: skip
 
 
-def dense(outputs: int = 1) -> nn.Sequential:
+def dense(outputs: int = 1, size: int = 28) -> nn.Sequential:
     """All pixels at once through two layers: no convolution."""
     return nn.Sequential(
-        nn.Flatten(), nn.Linear(784, 96), nn.SiLU(), nn.Dropout(0.3), nn.Linear(96, outputs)
+        nn.Flatten(), nn.Linear(size**2, 96), nn.SiLU(), nn.Dropout(0.3), nn.Linear(96, outputs)
     )
 
 
 class Code(nn.Module):
     """A code of 32 numbers; `unit` puts it on the sphere, as contrastive learning does."""
 
-    def __init__(self, unit: bool = False) -> None:
+    def __init__(self, unit: bool = False, size: int = 28) -> None:
         super().__init__()
         self.unit = unit
-        self.body = strided()
+        self.body = strided(size=size)
 
     def forward(self, x: Tensor) -> Tensor:
         """Radiographs -> (n, 32)."""

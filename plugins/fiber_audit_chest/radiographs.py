@@ -17,20 +17,20 @@ from fiber_audit import DataError
 
 SHAPE = (1, 28, 28)
 CORNER = 6
-"""Side of a black corner, in pixels."""
+"""Side of a black corner, in pixels of 28."""
 Split = Literal["train", "val", "test"]
 
 
-def corners() -> Tensor:
-    """(1, 28, 28) bool, True inside the four corners."""
-    edge = torch.zeros(SHAPE[1], dtype=torch.bool)
-    edge[:CORNER] = edge[-CORNER:] = True
+def corners(size: int = SHAPE[1]) -> Tensor:
+    """(1, size, size) bool, True inside the four corners."""
+    edge, width = torch.zeros(size, dtype=torch.bool), round(CORNER * size / SHAPE[1])
+    edge[:width] = edge[-width:] = True
     return (edge[:, None] & edge[None])[None]
 
 
 def masked(x: Tensor) -> Tensor:
-    """Radiographs (n, 1, 28, 28) in [0, 1] with black corners."""
-    return x.masked_fill(corners().to(x.device), 0.0)
+    """Square radiographs (n, 1, size, size) in [0, 1] with black corners."""
+    return x.masked_fill(corners(x.shape[-1]).to(x.device), 0.0)
 
 
 def mirrored(x: Tensor) -> Tensor:

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 from fiber_audit_chest.attributes import ChestLabel, ChestSide
+from fiber_audit_chest.components import COMPONENTS, Components
 from fiber_audit_chest.dataset import ChestRadiographs
 from fiber_audit_chest.extractors import Autoencoder, Contrastive, FlipAveraged, Untrained
 from fiber_audit_chest.priors import Both, Usual
 from fiber_audit_chest.radiographs import corners, masked, mirrored
-from fiber_audit_chest.velocity import COMPONENTS, Components
+from fiber_audit_chest.velocity import Gaussians
 from fiber_audit_chest.weights import SHIPPED
 
 from fiber_audit import DataError, run
@@ -101,6 +102,12 @@ def test_the_prior_draws_the_side_that_it_is_told_to():
     assert shares[2] <= 0.1
 
 
+def states():
+    """Noisy states (8, 192), and their times."""
+    z = torch.randn(8, COMPONENTS, generator=torch.Generator().manual_seed(0))
+    return z, torch.linspace(0.1, 0.9, 8)
+
+
 @torch.no_grad()
 def test_a_mirrored_state_is_a_mirrored_chest():
     prior = Usual()
@@ -111,12 +118,44 @@ def test_a_mirrored_state_is_a_mirrored_chest():
 
 @torch.no_grad()
 def test_the_law_of_both_sides_is_exactly_symmetric():
-    prior = Both()
-    z = torch.randn(8, COMPONENTS, generator=torch.Generator().manual_seed(0))
-    t = torch.linspace(0.1, 0.9, 8)
+    prior, (z, t) = Both(), states()
     turn = prior.parts.parity
     for found, turned in zip(prior.predict(z, t), prior.predict(z * turn, t), strict=True):
         torch.testing.assert_close(turned, found * turn, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_the_law_of_mirrored_chests_is_the_usual_one_mirrored():
+    usual, other, (z, t) = Usual(), Usual(mirrored=True), states()
+    turn = usual.parts.parity
+    for found, turned in zip(usual.predict(z, t), other.predict(z * turn, t), strict=True):
+        assert torch.equal(turned, found * turn)
+
+
+def test_the_shipped_base_mirrors_what_the_components_mirror():
+    prior = Usual()
+    assert torch.equal(prior.network.gaussians.parity, prior.parts.parity)
+    assert float(prior.network.gaussians.frequent.sum()) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("either", [False, True])
+def test_the_base_alone_has_the_mean_and_the_covariance_of_the_data(either):
+    """E[z | z_t] is mean + a covariance z_t where the data's share a is small."""
+    g, a = torch.Generator().manual_seed(0), 1e-4
+    labels = (torch.rand(3000, generator=g) < 0.7).long()
+    z = torch.randn(3000, COMPONENTS, generator=g) * torch.linspace(0.5, 1.5, COMPONENTS)
+    z = (z + 0.5 * z.roll(1, 1) + labels[:, None] * torch.linspace(-1, 1, COMPONENTS)).double()
+    parity = torch.ones(COMPONENTS)
+    parity[::2] = -1
+    base = Gaussians().double()
+    base.measure(z, labels, parity)
+    z = torch.cat([z, z * parity]) if either else z
+    noise = torch.randn(8, COMPONENTS, generator=g, dtype=torch.float64)
+    t = torch.full((8,), 1 - a, dtype=torch.float64)
+    up, down = (x - t[:, None] * base(x, t, either)[0] for x in (noise, -noise))
+    told = noise @ z.T.cov(correction=0)
+    torch.testing.assert_close((up + down) / 2, z.mean(0).expand(8, -1), atol=1e-3, rtol=0)
+    torch.testing.assert_close((up - down) / (2 * a), told, atol=1e-2, rtol=1e-3)
 
 
 @torch.no_grad()

@@ -1,7 +1,7 @@
 """Reproduce the weights: ``python -m fiber_audit_chest.train NAME... --data pneumoniamnist.npz``.
 
-NAME: prior, contrastive, classifier, autoencoder, side, label, or all of them. About 15 minutes of
-one core, of which the prior takes ten.
+NAME: prior, contrastive, classifier, autoencoder, side, label, or all of them. About ten minutes of
+one core, of which the prior takes three.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import nn
 
 from fiber_audit.fitting import Made, say_on_stderr, train_parts
 
-from ..nets import Features
+from ..nets import Features, dense, pooled
 from ..radiographs import masked, read
 from ..weights import SHIPPED
 from . import recipes
@@ -34,7 +34,7 @@ def radiographs(path: Path, split: Any) -> Radiographs:
 
 def prior(seen: Radiographs, held: Radiographs) -> Made:
     """The components and the velocity field."""
-    parts, network = train_prior(seen.x, held.x, seed=0, say=say_on_stderr)
+    parts, network = train_prior(seen, held, seed=0, say=say_on_stderr)
     yield "prior", nn.ModuleDict({"parts": parts, "network": network}), {"steps": STEPS}
 
 
@@ -66,8 +66,8 @@ def autoencoder(seen: Radiographs, held: Radiographs) -> Made:
 
 def side(seen: Radiographs, held: Radiographs) -> Made:
     """The two judges of side."""
-    for which in (1, 2):
-        net = recipes.side_judge(seen, which, which, say_on_stderr)
+    for which, body in ((1, pooled), (2, dense)):
+        net = recipes.side_judge(seen, body, which, say_on_stderr)
         right = share_right(net, held.x, torch.ones(len(held.x)))
         yield f"side-{which}", net, {"accuracy": right, "held_out": len(held.x)}
 

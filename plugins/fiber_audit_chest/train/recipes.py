@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,7 @@ from torch.nn import functional as F
 
 from fiber_audit.fitting import Say, train_averaged
 
-from ..nets import Classifier, Code, LabelJudge, SideJudge, dense, pooled
+from ..nets import Classifier, Code, LabelJudge, SideJudge
 from ..radiographs import masked, mirrored
 
 TEMPERATURE = 0.1
@@ -18,22 +19,28 @@ TEMPERATURE = 0.1
 
 @dataclass(frozen=True)
 class Radiographs:
-    """Masked radiographs (n, 1, 28, 28) in [0, 1] as they usually face, and labels (n,)."""
+    """Masked radiographs (n, 1, size, size) in [0, 1] as they usually face, and labels (n,)."""
 
     x: Tensor
     labels: Tensor
 
+    @property
+    def size(self) -> int:
+        """Pixels from side to side."""
+        return self.x.shape[-1]
+
 
 def augmented(x: Tensor, g: torch.Generator, flips: bool, by: int = 2) -> Tensor:
-    """Each picture moved by up to `by` pixels, darker or lighter, and noisy; its corners black.
+    """Each picture moved by up to `by` pixels of 28, darker or lighter, and noisy; corners black.
 
     flips: half of them are mirrored, too.
     """
-    n = len(x)
+    n, size = len(x), x.shape[-1]
+    by = by * size // 28
     padded = F.pad(x, (by,) * 4, mode="replicate")
     dy, dx = torch.randint(2 * by + 1, (2, n, 1, 1), generator=g)
-    rows = (torch.arange(28)[None, :, None] + dy).expand(n, 28, 28)
-    columns = (torch.arange(28)[None, None] + dx).expand(n, 28, 28)
+    rows = (torch.arange(size)[None, :, None] + dy).expand(n, size, size)
+    columns = (torch.arange(size)[None, None] + dx).expand(n, size, size)
     x = padded[torch.arange(n)[:, None, None], 0, rows, columns][:, None]
     contrast, light = torch.rand((2, n, 1, 1, 1), generator=g)
     x = (x - 0.5) * (0.7 + 0.6 * contrast) + 0.5 + 0.3 * (light - 0.5)
@@ -63,7 +70,10 @@ def contrastive(data: Radiographs, flips: bool, seed: int, say: Say) -> Code:
         likeness.fill_diagonal_(-torch.inf)
         return F.cross_entropy(likeness, torch.arange(256).roll(128))
 
-    return train_averaged(lambda: Code(unit=True), loss, 500, say, rate=2e-3, seed=seed)
+    def build() -> Code:
+        return Code(unit=True, size=data.size).to(memory_format=torch.channels_last)  # faster
+
+    return train_averaged(build, loss, 500, say, rate=2e-3, seed=seed)
 
 
 def classifier(data: Radiographs, flips: bool, seed: int, say: Say) -> Classifier:
@@ -98,17 +108,19 @@ def autoencoder(data: Radiographs, seed: int, say: Say) -> Code:
     return train_averaged(_Autoencoder, loss, 1500, say, rate=2e-3, seed=seed).code
 
 
-def side_judge(data: Radiographs, which: int, seed: int, say: Say) -> SideJudge:
-    """Usual or mirrored. Judge 1 is convolutional, judge 2 takes all pixels at once."""
+def side_judge(
+    data: Radiographs, body: Callable[..., nn.Module], seed: int, say: Say, steps: int = 2000
+) -> SideJudge:
+    """Usual or mirrored, by a body of `nets` for the size of the pictures."""
 
     def build() -> SideJudge:
-        return SideJudge(pooled() if which == 1 else dense())
+        return SideJudge(body(size=data.size)).to(memory_format=torch.channels_last)  # faster
 
     def loss(net: SideJudge, g: torch.Generator) -> Tensor:
         x, _ = _some(data, 64, g)
         return F.softplus(-net(augmented(x, g, flips=False, by=1))).mean()
 
-    return train_averaged(build, loss, 2000, say, seed=seed)
+    return train_averaged(build, loss, steps, say, seed=seed)
 
 
 def label_judge(data: Radiographs, seed: int, say: Say) -> LabelJudge:
