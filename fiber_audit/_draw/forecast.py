@@ -18,7 +18,8 @@ class Forecast:
     """One audit or reference: draws in all, how many are to be drawn, and why.
 
     observed: draws that metrics have still to look at. seconds: of the draws to come, from what
-    a draw of that audit took before; None where none was timed.
+    a draw of that audit took before; None where none was timed. why: what is new or has changed,
+    or what keeps it from being drawn.
     """
 
     name: str
@@ -30,7 +31,7 @@ class Forecast:
 
 
 def forecast(prepared: Prepared, store: Store, share: tuple[int, int] = (0, 1)) -> list[Forecast]:
-    """What `run` would do now, audit by audit, references first.
+    """What `run` would do now, audit by audit, references first; last those that cannot be drawn.
 
     Raises:
         DataError: identity.json of the run directory is damaged.
@@ -41,6 +42,7 @@ def forecast(prepared: Prepared, store: Store, share: tuple[int, int] = (0, 1)) 
     before = store.facts("identity.json")
     known: Mapping[str, Any] = before.get("draws", {})
     found = []
+    count = len(plan.ids) * plan.per_query
     every: list[Drawn] = [*references(open_to), *open_to]
     for drawn in every:
         lacks = [lack for each, lack in (*first.lacks, *then.lacks) if each == drawn]
@@ -54,8 +56,9 @@ def forecast(prepared: Prepared, store: Store, share: tuple[int, int] = (0, 1)) 
             why = _why(prepared, drawn, known, before.get("queries", {}), needed)
         took = _seconds(store, drawn)
         seconds = None if took is None else took * needed
-        count = len(plan.ids) * plan.per_query
         found.append(Forecast(drawn.name, count, needed, looked, seconds, tuple(why)))
+    for audit, (status, message) in prepared.blocked.items():
+        found.append(Forecast(audit.name, count, 0, 0, None, (f"{status}, {message}",)))
     return found
 
 

@@ -173,6 +173,15 @@ def test_a_dry_run_says_what_is_new_and_why_and_writes_nothing(command, toy_suit
     assert rows["two/gauss/proj"]["why"] == ["2 queries are new"]
 
 
+def test_a_dry_run_names_every_audit_and_why_one_cannot_be_drawn(command, toy_suite):
+    path = str(toy_suite('[priors.lost]\nuse = "trained"\npath = "nowhere"\n'))
+    told = command("run", path, "--dry-run").stdout.splitlines()
+
+    assert any(line.startswith("two/gauss/proj: 15 of 15 to draw") for line in told)
+    (blocked,) = (line for line in told if line.startswith("two/lost/proj: "))
+    assert "0 of 15 to draw: skipped, nowhere: nothing is fitted there" in blocked
+
+
 def test_merging_a_part_of_the_shards_says_so_and_computes_only_if_asked(command, toy_suite):
     path = str(toy_suite())
     command("run", path, "--out", "one", "--shard", "1/2", "--set", "batch_size=3")

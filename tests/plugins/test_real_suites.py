@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-NAMES = ("imagenet-dinov2", "imagenet-inception", "cue-conflict", "chexpert", "qwen2-vl")
+NAMES = (
+    "imagenet-dinov2",
+    "imagenet-inception",
+    "cue-conflict",
+    "cue-conflict-lite0",
+    "chexpert",
+    "qwen2-vl",
+)
 HEAD = "Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Cardiomegaly\n"
 
 
@@ -22,6 +29,7 @@ def data(tmp_path):
     """Two pictures in each of the layouts that the suites name."""
     for i in range(2):
         picture(tmp_path / "imagenet/val/n01" / f"picture{i}.JPEG", i)
+        picture(tmp_path / "photographs" / f"picture{i}.JPEG", i)
         picture(tmp_path / "cue-conflict/cat" / f"cat{i + 1}-elephant2.png", i)
     base = tmp_path / "CheXpert-v1.0-small"
     for part in ("train", "valid"):
@@ -43,6 +51,7 @@ def test_a_suite_of_the_paper_is_valid_and_tells_what_is_missing(name, data, com
     )
 
     assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
     for line in done.stdout.splitlines():
         assert "of 0 to draw" in line or "skipped" in line or ":" in line
     assert "Traceback" not in done.stderr
