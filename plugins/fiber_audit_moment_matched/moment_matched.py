@@ -79,8 +79,12 @@ class MomentMatched(Sampler):
 
         `Learned()` where there is nothing to measure: it is known, told, or every row has a prior
         of its own.
+
+        Raises:
+            UsageError: the prior has fewer steps than the pace; tell `steps`.
         """
-        started, known = time.perf_counter(), len(self._known)
+        started, known, pace = time.perf_counter(), len(self._known), self._pace()
+        prior.schedule.times(pace.steps)  # before the first draw
         self._shares(extractor, prior)
         learned = len(self._known) > known
         return Learned(seconds=time.perf_counter() - started) if learned else Learned()

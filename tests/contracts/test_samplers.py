@@ -106,7 +106,8 @@ def test_draws_are_finite_detached_and_shaped_like_the_problem(name, schedule):
 def test_without_strength_a_draw_is_the_priors_own_bit_for_bit(name, schedule):
     problem, noise = gaussian_problem(8, schedule=schedule), Noise(range(8))
     sampler, options = build(name, "short", "null")
-    how = {key: options[key] for key in ("steps", "eta", "power") if key in options}
+    grid = {key: options.get(key) for key in ("steps", "eta", "power")}
+    how = {key: value for key, value in grid.items() if value is not None}
     how |= row(name).get("null_grid", {})
     expected = unguided(problem.prior, noise, **how)
     assert torch.equal(sampler.sample(problem, Noise(range(8))).states, expected)

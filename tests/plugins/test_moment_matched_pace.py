@@ -1,12 +1,15 @@
 """The pace of a trajectory is what its options are where they are not told."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from fiber_audit_moment_matched.moment_matched import MomentMatched
 from fiber_audit_moment_matched.pace import PACES, Pace
 
+from fiber_audit import UsageError
 from fiber_audit.contracts import Problem
-from fiber_audit.sampling import Noise, derive_seed, rms
+from fiber_audit.sampling import Noise, VPSchedule, derive_seed, rms
 from fiber_audit.testing import gaussian_problem, wasserstein_to_gaussian
 
 
@@ -59,3 +62,10 @@ def test_small_steps_follow_the_law_and_a_late_start_costs_some_of_it(schedule):
     width = float(law[1].trace()) ** 0.5
     assert walked < exact + 0.05 * width
     assert walked < begun_late < exact + 0.1 * width
+
+
+def test_a_prior_of_fewer_steps_than_the_pace_is_told_before_the_first_draw():
+    short = SimpleNamespace(schedule=VPSchedule(torch.linspace(1e-3, 0.2, 30)))
+
+    with pytest.raises(UsageError, match="steps = 60: this prior has 30 training steps"):
+        MomentMatched(pace="gradual").prepare(None, short)
