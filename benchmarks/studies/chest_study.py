@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,13 +12,13 @@ import numpy as np
 import torch
 from chest_cells import SAMPLERS, Cell
 from chest_expected import expected
+from drawn import alone, guided, once
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from fiber_audit.contracts import Attribute, Extractor, Prior, Problem
+from fiber_audit.contracts import Attribute, Extractor, Prior
 from fiber_audit.measuring import estimate, random_pairs
-from fiber_audit.sampling import Noise, derive_seed, rms, unguided
+from fiber_audit.sampling import Noise, derive_seed, rms
 
 Q, K = 32, 4
 JITTER = 0.01
@@ -45,27 +44,15 @@ class Study:
 
     def draws(self, cell: Cell) -> tuple[Tensor, float]:
         """(Q K, 1, size, size), query-major, and the seconds of the processor that they took."""
-        path = self.runs / f"{cell.name}.safetensors"
-        if path.exists():
-            found = load_file(path)
-            return found["draws"], float(found["seconds"])
-        started = time.process_time()
-        prior = self.priors[cell.prior]
-        if not cell.network:
-            with torch.no_grad():
-                x = prior.decode(unguided(prior, Noise(self.noise))).clamp(0, 1)
-        else:
-            phi, _ = self.network(cell)
+        prior, noise = self.priors[cell.prior], Noise(self.noise)
+
+        def draw() -> Tensor:
+            if not cell.network:
+                return alone(prior, noise)
             queries = self.queries[cell.facing].repeat_interleave(K, 0)
-            problem = Problem(phi, prior, queries, phi.features(queries))
-            SAMPLERS[cell.sampler].prepare(phi, prior)
-            drawn = SAMPLERS[cell.sampler].sample(problem, Noise(self.noise))
-            assert drawn.finite.all()
-            x = drawn.data
-        seconds = time.process_time() - started
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({"draws": x.contiguous(), "seconds": torch.tensor(seconds)}, path)
-        return x, seconds
+            return guided(self.network(cell)[0], prior, SAMPLERS[cell.sampler], queries, noise)
+
+        return once(self.runs / f"{cell.name}.safetensors", draw)
 
     def usual(self, cell: Cell, judge: int = 0) -> NDArray[Any]:
         """(Q, K) of 1 where a judge takes a draw for the usual side, else 0."""

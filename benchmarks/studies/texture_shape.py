@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +26,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from drawn import alone, guided, once
 from fiber_audit_attributes.variation import of_pairs
 from fiber_audit_hub.efficientnet_lite0 import EfficientNetLite0
 from fiber_audit_moment_matched.moment_matched import MomentMatched
@@ -37,13 +37,12 @@ from fiber_audit_texture_shape.nets import Taught
 from fiber_audit_texture_shape.priors import TextureShapeFlow
 from fiber_audit_texture_shape.weights import SHIPPED
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from texture_shape_picture import paint
 from torch import Tensor
 
-from fiber_audit.contracts import Extractor, Problem
+from fiber_audit.contracts import Extractor
 from fiber_audit.measuring import estimate, random_pairs
-from fiber_audit.sampling import Noise, derive_seed, rms, unguided
+from fiber_audit.sampling import Noise, derive_seed, rms
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tabulated import head, write
@@ -116,27 +115,15 @@ class Study:
 
     def draws(self, cell: Cell) -> tuple[Tensor, float]:
         """(q K, 1, 32, 32), query-major, and the seconds of the processor that they took."""
-        path = self.runs / f"{cell.name}.safetensors"
-        if path.exists():
-            found = load_file(path)
-            return found["draws"], float(found["seconds"])
-        started, noise = time.process_time(), Noise(self.noise[: cell.q * K])
-        if not cell.network:
-            with torch.no_grad():
-                x = self.prior.decode(unguided(self.prior, noise)).clamp(0, 1)
-        else:
-            phi = network(cell)
+        noise = Noise(self.noise[: cell.q * K])
+
+        def draw() -> Tensor:
+            if not cell.network:
+                return alone(self.prior, noise)
             queries = self.queries[: cell.q].repeat_interleave(K, 0)
-            with torch.no_grad():
-                targets = phi.features(queries)
-            self.sampler.prepare(phi, self.prior)
-            drawn = self.sampler.sample(Problem(phi, self.prior, queries, targets), noise)
-            assert drawn.finite.all()
-            x = drawn.data
-        seconds = time.process_time() - started
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({"draws": x.contiguous(), "seconds": torch.tensor(seconds)}, path)
-        return x, seconds
+            return guided(network(cell), self.prior, self.sampler, queries, noise)
+
+        return once(self.runs / f"{cell.name}.safetensors", draw)
 
     def read(self, cell: Cell, what: str, judge: int) -> NDArray[Any]:
         """(q, K) classes of draws."""
