@@ -19,7 +19,7 @@ class Forecast:
 
     observed: draws that metrics have still to look at. seconds: of the draws to come, from what
     a draw of that audit took before; None where none was timed. why: what is new or has changed,
-    or what keeps it from being drawn.
+    what keeps it from being drawn, and which metrics will have no value of it.
     """
 
     name: str
@@ -54,12 +54,23 @@ def forecast(prepared: Prepared, store: Store, share: tuple[int, int] = (0, 1)) 
         why: list[str] = []
         if needed or looked:
             why = _why(prepared, drawn, known, before.get("queries", {}), needed)
+        if isinstance(drawn, Audit):
+            why += _unmeasured(prepared, drawn)
         took = _seconds(store, drawn)
         seconds = None if took is None else took * needed
         found.append(Forecast(drawn.name, count, needed, looked, seconds, tuple(why)))
     for audit, (status, message) in prepared.blocked.items():
         found.append(Forecast(audit.name, count, 0, 0, None, (f"{status}, {message}",)))
     return found
+
+
+def _unmeasured(prepared: Prepared, audit: Audit) -> list[str]:
+    """Metrics that will have no value of an audit, whatever is drawn, and why."""
+    metrics = prepared.components.suite.metrics
+    lost = {metrics[i].use: why for i, why in prepared.unmade.items()}
+    for look, why in prepared.unseen[audit]:
+        lost[look.extractor if look.metric is None else metrics[look.metric].use] = why
+    return [f"{name} {status}, {message}" for name, (status, message) in lost.items()]
 
 
 def _why(

@@ -182,6 +182,35 @@ def test_a_dry_run_names_every_audit_and_why_one_cannot_be_drawn(command, toy_su
     assert "0 of 15 to draw: skipped, nowhere: nothing is fitted there" in blocked
 
 
+LOST = """
+from fiber_audit import WeightsError, hookimpl
+from fiber_audit.contracts import Metric
+
+class Lost(Metric):
+    name = "lost_loss"
+    def __init__(self): raise WeightsError("lens.safetensors: not here; put it beside you.")
+    def observe(self, block): return {}
+    def summarise(self, seen): return []
+
+@hookimpl
+def fiber_audit_metrics(): return {"lost_loss": Lost}
+"""
+
+
+def test_a_dry_run_names_a_metric_that_will_have_no_value_and_why(command, toy_suite, tmp_path):
+    (tmp_path / "lost.py").write_text(LOST)
+    metrics = "metrics=['toy_loss', 'lost_loss']"
+    line = ("run", str(toy_suite()), "--out", "run", "--plugin", "lost.py", "--set", metrics)
+    told = "lost_loss skipped, lens.safetensors: not here; put it beside you."
+
+    asked = command(*line, "--dry-run").stdout
+    assert f"two/gauss/proj: 15 of 15 to draw, 15 to observe: new; {told}\n" in asked
+    command(*line)
+    again = command(*line, "--dry-run").stdout
+    assert f"two/gauss/proj: 0 of 15 to draw: {told}\n" in again
+    assert "gauss: 0 of 15 to draw\n" in again.splitlines(keepends=True)[0]
+
+
 def test_merging_a_part_of_the_shards_says_so_and_computes_only_if_asked(command, toy_suite):
     path = str(toy_suite())
     command("run", path, "--out", "one", "--shard", "1/2", "--set", "batch_size=3")
