@@ -103,6 +103,11 @@ class Prior(ABC):
     def decode(self, state: Tensor) -> Tensor:
         """State -> data space, differentiable, not clamped."""
 
+    def data(self, state: Tensor) -> Tensor:
+        """What a draw of this state is: decode(state), clamped to the data range."""
+        x = self.decode(state)
+        return x if self.data_range is None else x.clamp(*self.data_range)
+
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
         """Data space -> state; decode(encode(x)) is the reconstruction of x."""
@@ -136,8 +141,11 @@ class Problem:
     targets: Tensor
 
     def features(self, state: Tensor) -> Tensor:
-        """phi(decode(state)): (n, *state_shape) -> (n, d)."""
-        return self.extractor.features(self.prior.decode(state))
+        """Features of what a draw of this state is: (n, *state_shape) -> (n, d), differentiable.
+
+        They are those of the finished draw: what lies beyond the data range is clamped first.
+        """
+        return self.extractor.features(self.prior.data(state))
 
     def select(self, rows: Tensor) -> Problem:
         """The sub-problem of some draws; rows is an index or a mask over draws."""

@@ -28,8 +28,7 @@ def features_of(extractor: Extractor, data: Tensor, batch_size: int) -> Tensor:
 @torch.no_grad()
 def reconstructed(prior: Prior, data: Tensor, batch_size: int = 64) -> Tensor:
     """decode(encode(data)), clamped to the data range: (n, ...) -> (n, ...)."""
-    found = torch.cat([prior.decode(prior.encode(part)) for part in data.split(batch_size)])
-    return found if prior.data_range is None else found.clamp(*prior.data_range)
+    return torch.cat([prior.data(prior.encode(part)) for part in data.split(batch_size)])
 
 
 @dataclass(eq=False)

@@ -25,7 +25,7 @@ class FiberLoss:
 
     def rows(self, fresh: Fresh, targets: Tensor) -> Tensor:
         """The weighted loss of each row, (n,); its gradient reaches the generator."""
-        found = self.extractor.features(self.prior.decode(self.standard.to_state(fresh.z)))
+        found = self.extractor.features(self.prior.data(self.standard.to_state(fresh.z)))
         return fresh.weight * rms(found - targets) / self.standard.unit
 
     def of(self, network: Generator, batch: Batch, generator: torch.Generator) -> Tensor:

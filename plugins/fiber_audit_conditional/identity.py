@@ -40,7 +40,7 @@ def pair_digest(extractor: Extractor, prior: Prior) -> str:
 @torch.no_grad()
 def probe(extractor: Extractor, prior: Prior, states: Tensor) -> Tensor:
     """Features (n, d) of a few states, to be recognised by."""
-    return extractor.features(prior.decode(states))
+    return extractor.features(prior.data(states))
 
 
 def check_probe(found: Tensor, kept: Tensor, unit: Tensor, where: str) -> None:

@@ -67,7 +67,7 @@ class Pairs:
         states = _computed(items, prior.encode, prior.state_shape, task, spill / "states")
         features = _computed(
             states,
-            lambda state: extractor.features(prior.decode(state)),
+            lambda state: extractor.features(prior.data(state)),
             (extractor.feature_size,),
             task,
             spill / "features",

@@ -69,5 +69,4 @@ class PriorDraws(Dataset):
 
     @torch.no_grad()
     def _finished(self, state: Tensor) -> Tensor:
-        x = self.prior.decode(state).float().cpu()
-        return x if self.prior.data_range is None else x.clamp(*self.prior.data_range)
+        return self.prior.data(state).float().cpu()

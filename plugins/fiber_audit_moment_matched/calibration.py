@@ -58,7 +58,7 @@ def calibrated(
     prior = prior.select(torch.zeros(draws, dtype=torch.int64))
     noise = Noise([derive_seed(ROOT, i) for i in range(draws)])
     x0 = unguided(prior, noise, steps=STEPS, eta=1.0)
-    data = prior.decode(x0)
+    data = prior.data(x0)
     features = extractor.features(data)
     w = principal(features, directions)
     view = View(Problem(extractor, prior, data, features), w)

@@ -90,7 +90,7 @@ def _moved(
     damping: float,
 ) -> Tensor:
     """<d, e> and <d, d>, (n, 2) float64, of states x at a time that come from x0."""
-    data = prior.decode(x0)
+    data = prior.data(x0)
     problem = in_blocks(Problem(extractor, prior, data, extractor.features(data)))
     posterior = Posterior(problem.prior, x, t)
     point, _, _ = corrected(problem, posterior, Trust.fresh(x, damping), effort)

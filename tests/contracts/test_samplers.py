@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 import weakref
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +25,7 @@ FACTORIES = {
     if c.kind == "sampler" and not isinstance(c.factory, Fittable) and not named_of(c.factory)
 }
 DRAWS = 400
+RANGE = 1.0
 
 every_sampler = pytest.mark.parametrize("name", FACTORIES)
 every_schedule = pytest.mark.parametrize("schedule", ["vp", "flow"])
@@ -78,6 +80,23 @@ def test_guidance_takes_nine_tenths_of_the_squared_fiber_loss_away(name, schedul
     problem, drawn, null = many(name, schedule)
     loss = mean_squared_fiber_loss(problem, drawn.data)
     holds(name, "fiber", loss < mean_squared_fiber_loss(problem, null) / 10)
+
+
+@quick_schedule
+@every_sampler
+def test_guidance_aims_at_what_a_draw_is_after_it_is_clamped(name, schedule):
+    """A state may be on the fiber, by numbers that no draw shows."""
+    problem = gaussian_problem(100, schedule=schedule)
+    problem.prior.data_range = -RANGE, RANGE
+    x = problem.prior.data(unguided(problem.prior, Noise(range(100, 200))))
+    problem = replace(problem, queries=x, targets=problem.extractor.features(x))
+    drawn = build(name)[0].sample(problem, Noise(range(100)))
+    null = problem.prior.data(unguided(problem.prior, Noise(range(100))))
+
+    assert (drawn.diagnostics["saturation"] > 0).float().mean() > 0.5
+    assert torch.equal(problem.features(drawn.states), problem.extractor.features(drawn.data))
+    loss = mean_squared_fiber_loss(problem, drawn.data)
+    holds(name, "clamped", loss < mean_squared_fiber_loss(problem, null) / 10)
 
 
 @quick_schedule
