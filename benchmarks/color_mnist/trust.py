@@ -41,7 +41,7 @@ def rows(name: str, prior: Prior) -> list[dict[str, Any]]:
 
 
 def noise() -> Noise:
-    """That of `trusted_below`."""
+    """That of `reach`."""
     return Noise([derive_seed(ROOT, i) for i in range(DRAWS)])
 
 

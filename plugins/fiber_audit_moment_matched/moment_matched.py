@@ -3,7 +3,8 @@
 At every noise level the prior's mean E[x_0 | x_t] is replaced by the mean of x_0 given x_t *and*
 the target features, under the Gaussian N(E[x_0 | x_t], V) with Tweedie's second moment V;
 `gauss_newton.py` finds it, from the level on at which `trust.py` finds that V is a covariance, and
-as much of it is taken as `shares.py` finds to help; `pace.py` says in what steps.
+as much of it is taken as `shares.py` finds to help; `pace.py` says in what steps: few and whole
+where V is one at every level, many and small ones where it is not.
 Sources, for linear measurements: Rozet et al., NeurIPS 2024; Boys et al., 2023; Song et al.
 (Pi-GDM), ICLR 2023.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -47,7 +48,15 @@ from .pace import ALL, PACES, Pace
 from .restart import noised_again, patched, stuck
 from .second_order import Course, natural
 from .shares import Shares, measured
-from .trust import LEVELS, time_of, trusted_below
+from .trust import LEVELS, Reach, reach, time_of
+
+
+class Plan(NamedTuple):
+    """How a pair of extractor and prior is drawn: in what steps, and how much of a correction."""
+
+    pace: Pace
+    shares: Shares
+
 
 LAST = 0.1
 """The tolerance of the last step, relative: nothing after it makes up for what it leaves."""
@@ -55,27 +64,33 @@ LAST = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class MomentMatched(Sampler):
-    """The sampler; its fields are the options of the README's table. None is as the pace has it."""
+    """The sampler; its fields are the options of the README's table.
+
+    None is as the pace has it, and a pace of None is what the prior's Jacobian allows.
+    """
 
     strength: Fraction = 1.0
-    pace: Literal["whole", "gradual"] = "whole"
+    pace: Literal["whole", "gradual"] | None = None
     steps: Count | None = None
     power: Positive | None = None
     order: Literal[1, 2] | None = None
     eta: Fraction | None = None
     directions: Count | None = None
     linearisations: Count | None = None
-    polish: NonNegativeInt = 8
+    polish: NonNegativeInt | None = None
     restarts: NonNegativeInt = 1
     tolerance: Positive = 0.03
     damping: Positive = 0.01
     guided_below: Positive | None = None
-    _known: dict[tuple[int, int], tuple[Shares, Extractor, Prior]] = field(
+    _known: dict[tuple[int, int], tuple[Plan, Extractor, Prior]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _reach: dict[int, tuple[Reach, Prior]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
     def prepare(self, extractor: Extractor, prior: Prior) -> Learned:
-        """Measure from which noise level on, and how much of, a correction helps.
+        """Measure whether V is a covariance, from which level on, and how much of a move helps.
 
         `Learned()` where there is nothing to measure: it is known, told, or every row has a prior
         of its own.
@@ -83,10 +98,11 @@ class MomentMatched(Sampler):
         Raises:
             UsageError: the prior has fewer steps than the pace; tell `steps`.
         """
-        started, known, pace = time.perf_counter(), len(self._known), self._pace()
-        prior.schedule.times(pace.steps)  # before the first draw
-        self._shares(extractor, prior)
-        learned = len(self._known) > known
+        started, known = time.perf_counter(), (len(self._reach), len(self._known))
+        plan = self._plan(extractor, prior)
+        if self.steps is None:
+            prior.schedule.times(plan.pace.steps)  # before the first draw
+        learned = (len(self._reach), len(self._known)) != known
         return Learned(seconds=time.perf_counter() - started) if learned else Learned()
 
     @torch.no_grad()
@@ -95,18 +111,18 @@ class MomentMatched(Sampler):
 
         path: a column per guided step. Diagnostics: those of `Trust.report`, and restarted (times).
         """
-        shares, problem = self._shares(problem.extractor, problem.prior), in_blocks(problem)
-        prior, schedule, pace = problem.prior, problem.prior.schedule, self._pace()
-        times = schedule.times(pace.steps, pace.power)
+        plan, problem = self._plan(problem.extractor, problem.prior), in_blocks(problem)
+        prior, schedule = problem.prior, problem.prior.schedule
+        times = schedule.times(plan.pace.steps, plan.pace.power)
         x = start(prior, noise, times[0])
-        draws = self._drawn(problem, noise, x, times, shares, pure=True)
+        draws = self._drawn(problem, noise, x, times, plan, pure=True)
         for _ in range(self.restarts):
             rows = stuck(draws)
             if not len(rows):
                 break
             part, noises = problem.select(rows), noise.select(rows)
             x, late = noised_again(schedule, draws.states[rows], noises, times)
-            draws = patched(draws, rows, self._drawn(part, noises, x, late, shares))
+            draws = patched(draws, rows, self._drawn(part, noises, x, late, plan))
         return draws
 
     def _drawn(
@@ -115,20 +131,20 @@ class MomentMatched(Sampler):
         noise: Noise,
         x: Tensor,
         times: Tensor,
-        shares: Shares,
+        plan: Plan,
         *,
         pure: bool = False,
     ) -> Draws:
         """From states x at times[0] to draws; pure: x is noise only, without alpha x_0."""
-        prior, schedule, pace = problem.prior, problem.prior.schedule, self._pace()
+        prior, schedule, pace = problem.prior, problem.prior.schedule, plan.pace
         trail, trust, course = Trail(problem), Trust.fresh(x, self.damping), Course()
         guard, guided = noisiest_time(schedule), 0
         for t, s, z in steps(prior, noise, times, pace.eta):
             known, last = torch.minimum(t, guard), bool(s == 0)
-            share = shares.at(float(schedule.sigma(t) / schedule.alpha(t)))
+            share = plan.shares.at(float(schedule.sigma(t) / schedule.alpha(t)))
             if share > 0:
                 # where V does not exist yet, noise is noise: look at it as at the guard's time
-                effort = self._effort(problem.targets.shape[1], last=last)
+                effort = self._effort(pace, problem.targets.shape[1], last=last)
                 posterior = Posterior(prior, x, known)
                 point, loss, trust = corrected(problem, posterior, trust, effort)
                 share = 1.0 if last else share
@@ -151,35 +167,39 @@ class MomentMatched(Sampler):
             x, restarted=torch.zeros_like(trust.damping), **trust.report(guided, freedom)
         )
 
-    def _shares(self, extractor: Extractor, prior: Prior) -> Shares:
-        """How much of a correction helps: told, or measured once for each pair."""
+    def _plan(self, extractor: Extractor, prior: Prior) -> Plan:
+        """In what steps, and how much of a correction: told, or measured once for each pair."""
         if self.strength == 0:
-            return Shares(0.0)
-        told = self._pace().guided_below
-        if told is not None:
-            return Shares(told)
-        if prior.select(torch.zeros(1, dtype=torch.int64)) is not prior:
-            return Shares()  # every row has a prior of its own, and none has draws
+            return Plan(self._told(self.pace or "whole"), Shares(0.0))
+        same = prior.select(torch.zeros(1, dtype=torch.int64)) is prior
+        if self.guided_below is not None or not same:  # of rows with priors of their own, no draws
+            pace = self._told(self.pace or "whole")
+            return Plan(pace, Shares() if pace.guided_below is None else Shares(pace.guided_below))
         key = id(extractor), id(prior)  # equal weights may be told another class, or other times
         if key not in self._known:
-            reach, effort = trusted_below(prior), self._effort(extractor.feature_size, last=False)
-            found = measured(extractor, prior, effort, self.damping, reach)
-            self._known[key] = found, extractor, prior  # held, so that no id is used again
+            if id(prior) not in self._reach:
+                self._reach[id(prior)] = reach(prior), prior
+            found, _ = self._reach[id(prior)]
+            pace = self._told(self.pace or ("whole" if found.trusted == torch.inf else "gradual"))
+            effort = self._effort(pace, extractor.feature_size, last=False)
+            begins = found.open if pace.late else found.trusted
+            shares = measured(extractor, prior, effort, self.damping, begins)
+            # both are held, so that no id is used again
+            self._known[key] = Plan(pace, shares), extractor, prior
         return self._known[key][0]
 
-    def _effort(self, features: int, *, last: bool) -> Effort:
-        pace = self._pace()
+    def _told(self, name: str) -> Pace:
+        """A pace, with what is told in place of what it has."""
+        told = {name: getattr(self, name, None) for name in Pace._fields}
+        return PACES[name]._replace(**{k: v for k, v in told.items() if v is not None})
+
+    def _effort(self, pace: Pace, features: int, *, last: bool) -> Effort:
         few = self.directions is None and features <= ALL
         return Effort(
-            linearisations=pace.linearisations + (self.polish if last else 0),
+            linearisations=pace.linearisations + (pace.polish if last else 0),
             directions=features if few else min(pace.directions, features),
             tolerance=self.tolerance * (LAST if last else 1.0),
         )
-
-    def _pace(self) -> Pace:
-        """The pace, with what is told in place of what it has."""
-        told = {name: getattr(self, name) for name in Pace._fields}
-        return PACES[self.pace]._replace(**{k: v for k, v in told.items() if v is not None})
 
 
 def noisiest_time(schedule: Schedule) -> Tensor:

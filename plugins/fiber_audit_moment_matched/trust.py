@@ -1,4 +1,4 @@
-"""From which noise level down a prior's Jacobian is a covariance: measured, once per prior.
+"""From which noise level down a prior's Jacobian is a covariance, and draws are open: measured.
 
 For an exact posterior mean, V = (sigma^2 / alpha) dx0/dx_t is the covariance of x_0 given x_t:
 symmetric, with the trace E |x_0 - x0(x_t)|^2. A trained network's is that only where it was taught
@@ -7,7 +7,9 @@ enough. On draws x_0 of the prior itself, noised to a level, and random probes a
     asymmetry = |V - V'| / |V|      from E (a'V b - b'V a)^2 and E (a'V b)^2, Frobenius norms   (1)
     trace     = E a'V a             beside the squared error of x0(x_t)                         (2)
 
-Both cost one backward pass for each probe.
+Both cost one backward pass for each probe. A guidance that begins late meets states that the prior
+alone has brought there, and keeps the law only if they say little of x_0 yet: of its variance the
+mean knows 1 - E |x_0 - x0(x_t)|^2 / Var x_0.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import torch
 from torch import Tensor
 
 from fiber_audit.contracts import Prior
-from fiber_audit.sampling import Noise, Schedule, derive_seed, over, unguided
+from fiber_audit.sampling import Noise, Schedule, denoised, derive_seed, over, unguided
 
 from .gauss_newton import Posterior
 from .subspace import dot
@@ -35,6 +37,8 @@ TRACE = 0.5
 """How far trace and squared error may be apart, as a share of the error."""
 CERTAIN = 3.0
 """Standard errors that chance may add to that."""
+DECIDED = 0.25
+"""Share of the variance of draws that the prior's mean may know of a draw that is still open."""
 
 
 class Evidence(NamedTuple):
@@ -53,18 +57,45 @@ class Evidence(NamedTuple):
         return near and self.asymmetry <= ASYMMETRY
 
 
-def trusted_below(prior: Prior) -> float:
-    """The sigma / alpha from which on V is a covariance: infinity, or one of LEVELS.
+class Reach(NamedTuple):
+    """Levels of sigma / alpha, of LEVELS; the same at every call.
 
-    It is the last of them where none is. The same at every call.
+    trusted: from which on V is a covariance; infinity from everywhere, the last where none is.
+    open: the last, not beyond it, at which the prior's mean has not yet decided more than DECIDED
+    of the variance of its draws.
     """
+
+    trusted: float
+    open: float
+
+
+def reach(prior: Prior) -> Reach:
+    """Measure both, on draws of the prior itself."""
     noise = Noise([derive_seed(ROOT, i) for i in range(DRAWS)])
     parts = [noise.select(torch.arange(DRAWS)[i : i + AT_ONCE]) for i in range(0, DRAWS, AT_ONCE)]
     x0 = torch.cat([unguided(prior, part, steps=STEPS, eta=1.0) for part in parts])
+    trusted = LEVELS[-1]
     for level in LEVELS:
         if evidence(prior, x0, time_of(prior.schedule, level), noise).trusted:
-            return torch.inf if level == LEVELS[0] else level
-    return LEVELS[-1]
+            trusted = torch.inf if level == LEVELS[0] else level
+            break
+    last, most = min(trusted, LEVELS[0]), (1 - DECIDED) * float(x0.double().var(0).sum())
+    for level in LEVELS:
+        if level < last and unknown(prior, x0, time_of(prior.schedule, level), noise) >= most:
+            last = level
+    return Reach(trusted, last)
+
+
+@torch.no_grad()
+def unknown(prior: Prior, x0: Tensor, t: Tensor, noise: Noise) -> float:
+    """E |x_0 - x0(x_t)|^2 at a time, from draws x0 (n, *state_shape), each with PROBES noises."""
+    alpha, sigma = over(prior.schedule.alpha(t), x0), over(prior.schedule.sigma(t), x0)
+    left = []
+    for _ in range(PROBES):
+        x = alpha * x0 + sigma * noise.normal(prior.state_shape, like=x0)
+        pairs = zip(x.split(AT_ONCE), x0.split(AT_ONCE), strict=True)
+        left += [(truth - denoised(prior, some, t).x0).double() for some, truth in pairs]
+    return float(torch.cat(left).flatten(1).square().sum(1).mean())
 
 
 @torch.no_grad()

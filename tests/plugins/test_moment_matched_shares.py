@@ -9,7 +9,7 @@ from fiber_audit_color_mnist.priors import LatentDiffusion
 from fiber_audit_moment_matched.gauss_newton import Effort
 from fiber_audit_moment_matched.moment_matched import MomentMatched
 from fiber_audit_moment_matched.shares import LEVELS, WHOLE, Shares, measured, share
-from fiber_audit_moment_matched.trust import trusted_below
+from fiber_audit_moment_matched.trust import reach
 
 from fiber_audit import load_suite
 from fiber_audit.sampling import Noise, derive_seed, rms
@@ -24,8 +24,8 @@ def law_of(name):
     return LAWS[name]("vp")
 
 
-def found(extractor, prior, reach=torch.inf):
-    return measured(extractor, prior, Effort(2, extractor.feature_size, 0.03), 0.01, reach)
+def found(extractor, prior, up_to=torch.inf):
+    return measured(extractor, prior, Effort(2, extractor.feature_size, 0.03), 0.01, up_to)
 
 
 def drawn(law, sampler, n=400):
@@ -74,7 +74,7 @@ def test_draws_are_nearer_to_a_law_of_several_parts_than_with_all_of_it(name):
 
 def test_nothing_is_measured_or_taken_beyond_the_level_where_v_is_a_covariance():
     law = law_of("ring")
-    shares = found(law.extractor, law.prior, reach=3.2)
+    shares = found(law.extractor, law.prior, up_to=3.2)
 
     assert shares.levels == (*(level for level in LEVELS if level <= 3.2), WHOLE)
     assert shares.at(3.3) == 0.0
@@ -126,7 +126,7 @@ def test_the_default_suite_tells_what_would_be_measured(network):
     told = load_suite("color-mnist").samplers["moment-matched"].options
     extractor, prior = network(), LatentDiffusion()
     effort = Effort(2, min(told["directions"], extractor.feature_size), 0.03)
-    found = measured(extractor, prior, effort, 0.01, trusted_below(prior))
+    found = measured(extractor, prior, effort, 0.01, reach(prior).trusted)
 
     assert found.reach == told["guided_below"]
     assert set(found.values) == {1.0}

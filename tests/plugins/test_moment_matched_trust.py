@@ -4,7 +4,15 @@ import pytest
 import torch
 from fiber_audit_moment_matched.moment_matched import MomentMatched
 from fiber_audit_moment_matched.restart import STUCK, patched, stuck
-from fiber_audit_moment_matched.trust import ASYMMETRY, LEVELS, evidence, time_of, trusted_below
+from fiber_audit_moment_matched.trust import (
+    ASYMMETRY,
+    DECIDED,
+    LEVELS,
+    evidence,
+    reach,
+    time_of,
+    unknown,
+)
 
 from fiber_audit._draw.meter import Meter
 from fiber_audit.contracts import Extractor, Learned, Prediction, Problem
@@ -43,13 +51,13 @@ def turning():
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("law", ["ring", "two-bumps", "four-bumps", "network"])
 def test_an_exact_prior_is_trusted_everywhere_on_every_law(law, schedule):
-    assert trusted_below(LAWS[law](schedule).prior) == torch.inf
+    assert reach(LAWS[law](schedule).prior).trusted == torch.inf
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize(("d", "d_h"), [(1, 1), (2, 1), (8, 3), (64, 3)])
 def test_an_exact_gaussian_prior_of_any_size_is_trusted_everywhere(d, d_h, schedule):
-    assert trusted_below(gaussian_problem(1, d, d_h, schedule=schedule).prior) == torch.inf
+    assert reach(gaussian_problem(1, d, d_h, schedule=schedule).prior).trusted == torch.inf
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -61,7 +69,7 @@ def test_a_jacobian_that_is_no_covariance_at_high_noise_is_found_out_down_to_whe
     x0 = unguided(prior, noise(32))
     found = evidence(prior, x0, time_of(prior.schedule, 9.0), noise(32, "probes"))
 
-    assert trusted_below(prior) == max(level for level in LEVELS if level < WRONG_ABOVE)
+    assert reach(prior).trusted == max(level for level in LEVELS if level < WRONG_ABOVE)
     assert (found.asymmetry > ASYMMETRY) == (kind == "turned")
     assert not found.trusted
 
@@ -85,7 +93,37 @@ def test_the_asymmetry_is_that_of_frobenius_norms_and_the_trace_that_of_the_post
 def test_what_is_not_a_number_is_not_trusted():
     prior = WrongWhereNoisy("vp", torch.full((8, 8), torch.nan))
 
-    assert trusted_below(prior) < WRONG_ABOVE
+    assert reach(prior).trusted < WRONG_ABOVE
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("law", ["ring", "two-bumps", "banana", "network"])
+def test_a_draw_is_open_down_to_where_the_mean_knows_a_quarter_of_the_variance(law, schedule):
+    prior = LAWS[law](schedule).prior
+    x0 = unguided(prior, noise(2000), steps=50, eta=1.0)
+    whole = float(x0.double().var(0).sum())
+    known = {
+        level: 1 - unknown(prior, x0, time_of(prior.schedule, level), noise(2000, "z")) / whole
+        for level in LEVELS
+    }
+    last = reach(prior).open
+
+    assert known[last] < DECIDED + 0.1
+    assert known[LEVELS[LEVELS.index(last) + 1]] > DECIDED - 0.1
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_what_is_left_unknown_of_a_gaussian_is_the_trace_of_its_posterior(schedule):
+    prior = gaussian_problem(1, schedule=schedule).prior
+    t = time_of(prior.schedule, 2.2)
+    alpha, sigma = prior.schedule.alpha(t), prior.schedule.sigma(t)
+    x0 = torch.randn(4000, 8, generator=torch.Generator().manual_seed(0)).double()
+    x0 = (prior.mean + x0 @ torch.linalg.cholesky(prior.covariance.double()).T).float()
+    wide = torch.linalg.inv(prior.covariance.double()) + (alpha / sigma) ** 2 * torch.eye(8)
+
+    assert unknown(prior, x0, t, noise(4000)) == pytest.approx(
+        torch.linalg.inv(wide).trace().item(), rel=0.05
+    )
 
 
 def test_the_measurement_is_made_once_per_prior_before_the_first_draw_and_not_where_told():
@@ -107,7 +145,7 @@ def test_guidance_begins_where_the_prior_can_be_trusted_and_nearly_keeps_the_law
     problem = gaussian_problem(500, schedule=schedule)
     wrong = WrongWhereNoisy(schedule, turning())
     ratio = wrong.schedule.sigma(times := wrong.schedule.times(20, 2.0)[:-1])
-    draws = MomentMatched().sample(
+    draws = MomentMatched(pace="whole").sample(
         Problem(problem.extractor, wrong, problem.queries, problem.targets), noise(500)
     )
 
@@ -194,6 +232,7 @@ def test_priors_of_equal_weights_are_measured_each_for_itself():
     exact, wrong = problem.prior, WrongWhereNoisy("vp", turning())
     exact.weights_sha256 = wrong.weights_sha256 = "0" * 64
 
-    reaches = [sampler._shares(problem.extractor, p).reach for p in (exact, wrong, exact)]
-    assert reaches[0] == reaches[2] == torch.inf
-    assert reaches[1] < torch.inf
+    plans = [sampler._plan(problem.extractor, p) for p in (exact, wrong, exact)]
+    assert plans[0] == plans[2] != plans[1]
+    assert [plan.shares.reach for plan in plans[::2]] == [torch.inf] * 2
+    assert plans[1].shares.reach < torch.inf
