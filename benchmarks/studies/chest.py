@@ -3,7 +3,7 @@
 Command   OMP_NUM_THREADS=1 python benchmarks/studies/chest.py --data pneumoniamnist.npz
 Writes    benchmarks/results/study_chest.csv, docs/img/study_chest.png (20 minutes)
 Expect    prior chest-both: usual side of F minus G at least .3, interval above 0, by NDTM and by
-          moment-matched with eta = 1, and near what is expected by Bayes; S within .1 of
+          moment-matched, and near what is expected by Bayes; S within .1 of
           unguided, for real and mirrored queries alike; judges apart at most .05
 
 32 test radiographs x 4 draws. usual: share of draws that judge 1 takes for the usual side, with a

@@ -22,7 +22,7 @@ from fiber_audit.contracts import Sampler
 SEEDS = (0, 1, 2)
 SAMPLERS: dict[str, Sampler] = {
     "moment-matched": MomentMatched(),
-    "moment-matched, eta 1": MomentMatched(eta=1.0),
+    "moment-matched, whole": MomentMatched(pace="whole"),
     "ndtm": NDTM(steps=50, inner_steps=6, guidance=10.0),
 }
 CONTROLS = ("autoencoder", "supervised F", "supervised G", "untrained")
@@ -48,8 +48,8 @@ CELLS = [
     Cell("chest-both", "", 0, ""),
     *(Cell("chest-both", n, s, "moment-matched") for s in SEEDS for n in ("F", "G")),
     *(Cell("chest-both", "S", 0, "moment-matched", f) for f in ("mirrored", "real")),
-    *(Cell("chest-both", n, s, "moment-matched, eta 1") for s in SEEDS for n in ("F", "G")),
-    Cell("chest-both", "S", 0, "moment-matched, eta 1"),
+    *(Cell("chest-both", n, s, "moment-matched, whole") for s in SEEDS for n in ("F", "G")),
+    Cell("chest-both", "S", 0, "moment-matched, whole"),
     *(Cell("chest-both", n, s, "ndtm") for s in SEEDS for n in ("F", "G")),
     Cell("chest-both", "S", 0, "ndtm"),
     *(Cell("chest-both", n, 0, "moment-matched") for n in CONTROLS),

@@ -33,8 +33,9 @@ RESULTS = Path(__file__).parents[1] / "results"
 PRIOR = "chest-both"
 CELLS = [
     Cell(PRIOR, "", 0, ""),
-    *(Cell(PRIOR, n, s, "moment-matched, eta 1") for s in SEEDS for n in ("F", "G")),
     *(Cell(PRIOR, n, s, "moment-matched") for s in SEEDS for n in ("F", "G")),
+    *(Cell(PRIOR, n, s, "moment-matched, whole") for s in SEEDS for n in ("F", "G")),
+    *(Cell(PRIOR, n, s, "ndtm") for s in SEEDS for n in ("F", "G")),
 ]
 
 

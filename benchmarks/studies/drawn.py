@@ -30,7 +30,7 @@ def once(path: Path, draw: Callable[[], Tensor]) -> tuple[Tensor, float]:
 @torch.no_grad()
 def alone(prior: Prior, noise: Noise) -> Tensor:
     """Pictures of the prior alone, a row per seed of the noise."""
-    return prior.decode(unguided(prior, noise)).clamp(0, 1)
+    return prior.data(unguided(prior, noise))
 
 
 def guided(phi: Extractor, prior: Prior, sampler: Sampler, queries: Tensor, noise: Noise) -> Tensor:
