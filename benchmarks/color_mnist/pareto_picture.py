@@ -31,17 +31,21 @@ COLOURS = {
 PER_EVALUATION = 0.06
 """Area of a marker in square points, for one evaluation of the prior."""
 KEY = (200, 800, 3200)
+STRENGTHS = r"defaults|(strength|guidance)=\S+"
 
 
 def panel(axes: Axes, rows: pd.DataFrame) -> None:
-    """One prior: a line per sampler through its strengths."""
+    """One prior: a line per sampler through its strengths; other options of it are beside it."""
     for sampler, colour in COLOURS.items():
         found = rows[rows["sampler"] == sampler]
         if found.empty:
             continue
         x, y = found["colour_w1"], found["fiber_loss"]
         front = 3 if sampler == "moment-matched" else 2
-        axes.plot(x, y, color=colour, linewidth=1, alpha=0.6, zorder=front)
+        line = found[found["options"].str.fullmatch(STRENGTHS)]
+        axes.plot(
+            line["colour_w1"], line["fiber_loss"], color=colour, linewidth=1, alpha=0.6, zorder=front
+        )
         axes.scatter(
             x, y, s=PER_EVALUATION * found["cost"], color=colour, alpha=0.75, linewidths=0,
             zorder=front,
