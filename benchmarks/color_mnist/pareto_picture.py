@@ -44,7 +44,12 @@ def panel(axes: Axes, rows: pd.DataFrame) -> None:
         front = 3 if sampler == "moment-matched" else 2
         line = found[found["options"].str.fullmatch(STRENGTHS)]
         axes.plot(
-            line["colour_w1"], line["fiber_loss"], color=colour, linewidth=1, alpha=0.6, zorder=front
+            line["colour_w1"],
+            line["fiber_loss"],
+            color=colour,
+            linewidth=1,
+            alpha=0.6,
+            zorder=front,
         )
         axes.scatter(
             x, y, s=PER_EVALUATION * found["cost"], color=colour, alpha=0.75, linewidths=0,

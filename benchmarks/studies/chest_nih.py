@@ -34,8 +34,10 @@ PRIOR = "chest-both"
 CELLS = [
     Cell(PRIOR, "", 0, ""),
     *(Cell(PRIOR, n, s, "moment-matched") for s in SEEDS for n in ("F", "G")),
+    *(Cell(PRIOR, "S", 0, "moment-matched", f) for f in ("mirrored", "real")),
     *(Cell(PRIOR, n, s, "moment-matched, whole") for s in SEEDS for n in ("F", "G")),
     *(Cell(PRIOR, n, s, "ndtm") for s in SEEDS for n in ("F", "G")),
+    Cell(PRIOR, "S", 0, "ndtm"),
 ]
 
 
@@ -51,7 +53,7 @@ def opened(data: Path, runs: Path) -> tuple[Study, Trained]:
     queries = adults.part(chosen).x
     study = Study(
         runs,
-        {"mirrored": mirrored(queries)},
+        {"mirrored": mirrored(queries), "real": queries},
         adults.part(others).x,
         {PRIOR: both(trained)},
         judges,

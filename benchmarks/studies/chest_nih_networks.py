@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +14,7 @@ from chest_cells import Cell
 from chest_nih_data import SIZE
 from fiber_audit_chest.extractors import ChestExtractor
 from fiber_audit_chest.nets import Code, SideJudge, pooled, strided
+from fiber_audit_chest.radiographs import mirrored
 from fiber_audit_chest.train.accuracy import share_right, side_probe
 from fiber_audit_chest.train.recipes import Radiographs, contrastive, side_judge
 from torch import Tensor, nn
@@ -32,6 +33,19 @@ class AdultEncoder(ChestExtractor):
     """A contrastive code of radiographs of 64 x 64."""
 
     input_shape = (1, SIZE, SIZE)
+
+
+class Averaged(nn.Module):
+    """A code averaged over a picture and its mirror image: exactly blind."""
+
+    def __init__(self, code: nn.Module) -> None:
+        super().__init__()
+        self.code = code
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Radiographs -> (n, 32)."""
+        found: Tensor = (self.code(x) + self.code(mirrored(x))) / 2
+        return found
 
 
 class Judge(Attribute):
@@ -63,8 +77,11 @@ class Trained:
         """The store."""
         return Shipped(self.folder)
 
-    def network(self, cell: Cell) -> tuple[AdultEncoder, float]:
-        """F or G, and how often a linear probe of its code is right about the side."""
+    def network(self, cell: Cell) -> tuple[AdultEncoder, float | None]:
+        """F, G or S, and how often a linear probe of its code is right about the side."""
+        if cell.network == "S":  # blind by design: the code of G, averaged over the flip
+            twin, _ = self.network(replace(cell, network="G"))
+            return AdultEncoder(Averaged(twin.network), ""), None
         flips = cell.network == "F"
         name = f"contrastive-{'flips' if flips else 'plain'}-{cell.seed}"
 
