@@ -89,7 +89,7 @@ def test_what_is_told_goes_before_what_the_pace_has(name):
 
 @pytest.mark.parametrize("schedule", ["vp", "flow"])
 def test_small_steps_follow_the_law_and_a_late_start_costs_little_of_it(schedule):
-    aimed = around(gaussian_problem(1, 8, 3, 0, schedule), 800)
+    aimed = around(gaussian_problem(1, 8, 3, 0, schedule), 1500)
     law = aimed.prior.mean.double(), aimed.prior.covariance.double()
     early, late, later = (
         states(aimed, pace="gradual", guided_below=below) for below in (1000.0, None, 1.0)
