@@ -26,6 +26,7 @@ from fiber_audit.sampling import Noise, derive_seed, rms, unguided
 Kept = dict[str, Tensor]
 SAMPLERS: dict[str, Sampler] = {
     "moment-matched": MomentMatched(),
+    "moment-matched, quick": MomentMatched(steps=30, directions=3, polish=4),
     "ndtm": NDTM(steps=50, inner_steps=6, guidance=10.0),
 }
 LEVELS = (0.25, 0.5, 1.0, 2.0)
@@ -124,7 +125,7 @@ class Runs:
         for some in torch.arange(len(wanted)).split(AT_ONCE):
             if not cell.guide:
                 state = unguided(self.prior, noise.select(some))
-                parts.append(self.prior.decode(state).clamp(0, 1))
+                parts.append(self.prior.data(state))
                 continue
             phi, sampler = self.eye(cell.guide), SAMPLERS[cell.sampler]
             with torch.no_grad():
