@@ -30,7 +30,12 @@ from fiber_audit.testing import LAWS, Law
 OUT = Path(__file__).parent / "results" / "laws.csv"
 SAMPLERS: dict[str, list[dict[str, Any]]] = {
     "twisted": [{}, {"particles": 4}],
-    "moment-matched": [{}, {"steps": 80, "order": 1, "eta": 1.0}, {"guided_below": 0.7}],
+    "moment-matched": [
+        {},
+        {"pace": "gradual"},
+        {"steps": 80, "order": 1, "eta": 1.0},
+        {"guided_below": 0.7},
+    ],
     "ndtm": [{"guidance": 10.0}],
     "dps": [{"strength": 0.1}],
     "mpgd": [{"strength": 0.1}],

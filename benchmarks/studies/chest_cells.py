@@ -23,6 +23,7 @@ SEEDS = (0, 1, 2)
 SAMPLERS: dict[str, Sampler] = {
     "moment-matched": MomentMatched(),
     "moment-matched, whole": MomentMatched(pace="whole"),
+    "moment-matched, gradual": MomentMatched(pace="gradual"),
     "ndtm": NDTM(steps=50, inner_steps=6, guidance=10.0),
 }
 CONTROLS = ("autoencoder", "supervised F", "supervised G", "untrained")

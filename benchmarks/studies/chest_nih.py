@@ -35,7 +35,7 @@ CELLS = [
     Cell(PRIOR, "", 0, ""),
     *(Cell(PRIOR, n, s, "moment-matched") for s in SEEDS for n in ("F", "G")),
     *(Cell(PRIOR, "S", 0, "moment-matched", f) for f in ("mirrored", "real")),
-    *(Cell(PRIOR, n, s, "moment-matched, whole") for s in SEEDS for n in ("F", "G")),
+    *(Cell(PRIOR, n, s, "moment-matched, gradual") for s in SEEDS for n in ("F", "G")),
     *(Cell(PRIOR, n, s, "ndtm") for s in SEEDS for n in ("F", "G")),
     Cell(PRIOR, "S", 0, "ndtm"),
 ]
