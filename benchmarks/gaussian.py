@@ -47,6 +47,8 @@ SWEEPS: dict[str, list[dict[str, Any]]] = {
         *({"steps": steps, "order": 1} for steps in (20, 80)),
         {"steps": 80, "order": 1, "eta": 1.0},
         {"directions": 8},
+        {"pace": "gradual"},
+        *({"pace": "gradual", "guided_below": below} for below in (1.0, 1000.0)),
     ],
     "ndtm": [{"guidance": g, "eta": eta} for g in (1.0, 2.0, 5.0, 10.0) for eta in (0.0, 1.0)],
     "dps": [{"strength": s} for s in (0.03, 0.1, 0.3)],
@@ -151,7 +153,7 @@ def rows(
                         text = " ".join(f"{key}={value}" for key, value in options.items())
                         text = text or "defaults"
                         if asked is None or text in asked:
-                            affine = sampler == "moment-matched" and not options.get("eta")
+                            affine = sampler == "moment-matched" and not {"eta", "pace"} & {*options}
                             found = measure(problem, factory, options, affine=affine)
                             yield {**where, "sampler": sampler, "options": text, **found}
 
