@@ -153,7 +153,9 @@ def rows(
                         text = " ".join(f"{key}={value}" for key, value in options.items())
                         text = text or "defaults"
                         if asked is None or text in asked:
-                            affine = sampler == "moment-matched" and not {"eta", "pace"} & {*options}
+                            affine = sampler == "moment-matched" and not {"eta", "pace"} & {
+                                *options
+                            }
                             found = measure(problem, factory, options, affine=affine)
                             yield {**where, "sampler": sampler, "options": text, **found}
 
