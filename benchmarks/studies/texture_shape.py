@@ -51,6 +51,8 @@ ROOT = Path(__file__).parents[2]
 OUT = ROOT / "benchmarks" / "results" / "study_texture_shape.csv"
 PICTURE = ROOT / "docs" / "img" / "study_texture_shape.png"
 K = 4
+SAMPLER = MomentMatched(pace="gradual", restarts=4)
+"""The prior is in 160 parts: small steps with fresh noise find theirs, and what is stuck goes again."""
 Of = Literal["penultimate", "logits"]
 OF: tuple[Of, ...] = ("penultimate", "logits")
 TAUGHT: tuple[Taught, ...] = ("shape", "texture", "both", "both-blurred")
@@ -98,7 +100,7 @@ class Study:
         data = TextureShape(n=max(cell.q for cell in CELLS), seed=seed)
         self.queries, self.ids = data.load(range(len(data))), data.ids
         self.truth = {"shape": data.labels, "texture": data.kinds}
-        self.prior, self.sampler = TextureShapeFlow(), MomentMatched()
+        self.prior, self.sampler = TextureShapeFlow(), SAMPLER
 
     @cached_property
     def judges(self) -> dict[str, tuple[Judged, Judged]]:
