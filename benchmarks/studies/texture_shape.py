@@ -52,7 +52,7 @@ OUT = ROOT / "benchmarks" / "results" / "study_texture_shape.csv"
 PICTURE = ROOT / "docs" / "img" / "study_texture_shape.png"
 K = 4
 SAMPLER = MomentMatched(pace="gradual", restarts=4)
-"""The prior is in 160 parts: small steps with fresh noise find theirs, and what is stuck goes again."""
+"""The prior is in 160 parts: small steps with fresh noise find theirs; what is stuck goes again."""
 Of = Literal["penultimate", "logits"]
 OF: tuple[Of, ...] = ("penultimate", "logits")
 TAUGHT: tuple[Taught, ...] = ("shape", "texture", "both", "both-blurred")
