@@ -50,7 +50,11 @@ def suite(weights: Path, pictures: Path, n: int, layer: str) -> dict[str, object
             for name, file in found.items()
         },
         "priors": {"cifar10": {"use": "diffusers", "model": str(HERE.parent / "priors/cifar10")}},
-        "samplers": {"moment-matched": {"steps": 10, "linearisations": 1, "directions": 4}},
+        "samplers": {
+            "moment-matched": {
+                "pace": "whole", "steps": 10, "linearisations": 1, "directions": 4,
+            }
+        },
     }  # fmt: skip
 
 
