@@ -2,8 +2,8 @@
 
 Command   python benchmarks/color_mnist/paired.py --run RUN... --than RUN
 Writes    benchmarks/results/pareto_flow_paired.csv, anew
-Expect    moment-matched minus NDTM gamma 5 on the flow, 256 x 2: above 0 with its interval by the
-          defaults, around 0 with pace = "gradual"
+Expect    moment-matched minus NDTM gamma 5 on the flow, 256 x 2: around 0 by the defaults, above it
+          by whole corrections, and by gradual ones from pure noise on
 
 A run is a folder that `pareto.py --runs` keeps, of one sampler. Queries are found again in the
 other run by the colours of their unguided draws, which are the same.

@@ -4,8 +4,8 @@ Command   OMP_NUM_THREADS=1 python benchmarks/color_mnist/pareto.py [--priors P]
           [--samplers moment-matched ndtm-5] for some rows only
 Writes    benchmarks/results/pareto.csv (what is measured replaces its rows), docs/img/pareto.svg
 Expect    latent and pixel: moment-matched to the lower left of NDTM at every strength, for less
-          than a quarter of the evaluations. Flow: nearer to the fiber, colours farther from their
-          law, unless it walks gradually.
+          than a quarter of the evaluations. Flow: nearer to the fiber, colours as near to their
+          law.
           About 90 minutes of one core for 256 queries on latent or flow; a draw on pixels costs
           ten times as much (the table has --queries 64 there, and --set draws=2 for pixels)
 

@@ -40,6 +40,7 @@ KEY = ("prior", "queries", "draws", "way")
 """What tells a row from the others."""
 WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     "moment-matched": ("moment-matched", {}),
+    "moment-matched, whole": ("moment-matched", {"pace": "whole"}),
     "moment-matched, late": ("moment-matched", {"guided_below": 1.5}),
     "sketch of 12": ("twisted", {**SHORT, "directions": 12, "hand_over": 0.0}),
     "sketch of 12, tempered": (
