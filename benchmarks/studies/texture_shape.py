@@ -1,7 +1,7 @@
 """Texture or shape: what do networks keep of pictures in which both are known and independent?
 
 Command   OMP_NUM_THREADS=1 python benchmarks/studies/texture_shape.py
-Writes    benchmarks/results/study_texture_shape.csv, docs/img/study_texture_shape.png (8 minutes)
+Writes    benchmarks/results/study_texture_shape.csv, docs/img/study_texture_shape.png (9 minutes)
 Expect    logits: that of the shape ignores the texture (.8 or more), pins the shape (.2 or less),
           that of the texture the other way round; that of both pins both; blur moves the
           balance toward the shape
