@@ -2,7 +2,7 @@
 
 Command   OMP_NUM_THREADS=1 python benchmarks/studies/chest_nih.py --data DATA
           DATA: the folder of NIH ChestX-ray14 (images/*.png, Data_Entry_2017.csv), or an .npz of it
-Writes    benchmarks/results/study_chest_nih.csv, study_chest_nih_prior.csv (15 minutes)
+Writes    benchmarks/results/study_chest_nih.csv, study_chest_nih_prior.csv (30 minutes)
 Expect    F minus G above 0 with its interval, and near what is expected by Bayes
 
 Networks, prior and judges are trained on 70 % of the patients; queries are 32 mirrored pictures of
