@@ -46,7 +46,7 @@ def line(row: dict[str, str], columns: list[str]) -> str:
         "sampler": row["sampler"],
         "network": NETWORKS.get(row["network"], row["network"]),
         "queries": row["queries"] if row["network"] else "",
-        "usual_side": f"{number('usual')} [{number('low')}, {number('high')}]",
+        "usual_side": f"{number('usual', 3)} [{number('low', 3)}, {number('high', 3)}]",
         "expected": number("expected"),
         "judge_2": number("usual_2"),
         "fiber_loss": number("loss", 3),
