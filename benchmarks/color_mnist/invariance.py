@@ -2,8 +2,9 @@
 
 Command   OMP_NUM_THREADS=1 python benchmarks/color_mnist/invariance.py [--run DIR]   (15 minutes)
 Writes    benchmarks/results/invariance.csv
-Expect    background and ink: .9 or more for shape, .1 or less for colour; digit the other way
-          round; pixels pin all; random is told apart from both; samplers agree within intervals
+Expect    background and ink: about .9 for shape (whole corrections: .96 of the background), .1 or
+          less of the background for colour; digit the other way round; pixels pin all; random is
+          told apart from both; samplers agree within intervals
 
 64 held-out digits, 4 draws each, latent prior. colour_w1: how far the law of the colours of a
 sampler's draws is from that of the data, whatever the query. Finished draws are kept in DIR: run
