@@ -9,7 +9,9 @@ Writes    benchmarks/results/study_real_networks.csv and
           docs/img/study_real_networks_*.png (minutes on a GPU, which is used where there is one)
 Expect    a network's draws are nearer in its own eyes than in those of others
 
-48 queries x 4 draws, two samplers. A row holds what one network guided: seen_* by each network
+48 queries x 4 draws, two samplers; EfficientNet-Lite0, whose draws of radiographs cost ten
+times as much, guides a quick walk on 12: --queries 12 --runs OTHER --cells '*quick-lite0', then
+--queries 12 --runs OTHER --kept. A row holds what one network guided: seen_* by each network
 (distance of draws to their query by that of the prior's own draws), what became of the draws (fiber
 loss, brittle, plausibility), and the invariance index of five attributes. Intervals are over
 queries. All that is finished is kept in --runs: kill it and run it again.
@@ -48,7 +50,7 @@ def kept(out: Path, rows: list[Row]) -> list[Row]:
     """With the rows of the table before this one that were not made anew, each in its place."""
 
     def named(row: Row) -> tuple[Any, ...]:
-        return row["scene"], row["sampler"], row["guided_by"]
+        return row["scene"], row["sampler"], row["guided_by"], str(row["q"])
 
     if not out.exists():
         return rows

@@ -38,6 +38,7 @@ def matrix(rows: list[Row]) -> Iterator[Sequence[str]]:
     yield [
         "sampler",
         "guided by",
+        "queries",
         *(f"seen by {eye}" for eye in eyes),
         "fiber loss",
         "plausibility",
@@ -50,7 +51,7 @@ def matrix(rows: list[Row]) -> Iterator[Sequence[str]]:
         ]
         drawn = "loss" in row
         own = [f"{float(row['loss']):.3f}", interval(row, "plausibility")] if drawn else ["", ""]
-        yield [row.get("sampler", ""), row["guided_by"], *told, *own]
+        yield [row.get("sampler", ""), row["guided_by"], row["q"], *told, *own]
 
 
 def attributes(rows: list[Row]) -> Iterator[Sequence[str]]:
