@@ -17,7 +17,6 @@ seconds per draw.
 from __future__ import annotations
 
 import argparse
-import csv
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tabulated import head, write
+from tabulated import head, merged, write
 from torch import Tensor
 
 from fiber_audit._draw.meter import Meter
@@ -160,21 +159,18 @@ def rows(
                             yield {**where, "sampler": sampler, "options": text, **found}
 
 
-def merged(table: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The rows of the file, those that were measured now in their place, new ones at the end.
-
-    A floor is that of a problem, not of a row: all of its rows have the one that was found now.
-    """
-    fresh = {tuple(str(row[key]) for key in KEY): row for row in table}
-    floors = {where[:4]: row["floor"] for where, row in fresh.items()}
-    old: list[dict[str, Any]] = []
-    if OUT.exists():
-        with OUT.open(newline="") as file:
-            old = list(csv.DictReader(file))
-    for row in old:
-        row["floor"] = floors.get(tuple(row[key] for key in KEY[:4]), row["floor"])
-    kept = [fresh.pop(tuple(row[key] for key in KEY), row) for row in old]
-    return [*kept, *fresh.values()]
+def of_one_floor(table: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """A floor is that of a problem, not of a row: all of its rows have the one found last."""
+    problem = [tuple(str(row[name]) for name in KEY[:4]) for row in table]
+    floors = {
+        where: row["floor"]
+        for where, row in zip(problem, table, strict=True)
+        if isinstance(row["floor"], float)  # measured now, not read
+    }
+    return [
+        {**row, "floor": floors.get(where, row["floor"])}
+        for where, row in zip(problem, table, strict=True)
+    ]
 
 
 def main() -> None:
@@ -196,7 +192,7 @@ def main() -> None:
             f"fiber {row['fiber_rms']:.5f} cost {row['cost']:.0f}",
             flush=True,
         )
-    write(OUT, merged(table), digits=6)
+    write(OUT, of_one_floor(merged(OUT, table, KEY)), digits=6)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,26 @@ def head() -> dict[str, str]:
     }
 
 
+def merged(
+    path: Path, rows: Sequence[Mapping[str, Any]], key: Sequence[str]
+) -> list[Mapping[str, Any]]:
+    """The rows of a file, those that were measured now in their place, new ones at the end.
+
+    key: the columns that tell a row from the others.
+    """
+
+    def named(row: Mapping[str, Any]) -> tuple[str, ...]:
+        return tuple(str(row[name]) for name in key)
+
+    old: list[dict[str, Any]] = []
+    if path.exists():
+        with path.open(newline="") as file:
+            old = list(csv.DictReader(file))
+    fresh = {named(row): row for row in rows}
+    kept = [fresh.pop(named(row), row) for row in old]
+    return [*kept, *fresh.values()]
+
+
 def write(path: Path, rows: Sequence[Mapping[str, Any]], digits: int = 4) -> None:
     """Write rows as CSV, floats with so many digits; a cell is empty where a row lacks a column."""
     names = dict.fromkeys(name for row in rows for name in row)

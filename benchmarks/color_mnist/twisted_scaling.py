@@ -14,7 +14,6 @@ counts 2, and of the extractor; seconds of one shared core, per draw.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import time
 from pathlib import Path
@@ -31,7 +30,7 @@ from fiber_audit.contracts import Problem
 from fiber_audit.sampling import Noise, derive_seed, rms
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tabulated import head, write
+from tabulated import head, merged, write
 
 OUT = Path(__file__).parents[1] / "results" / "twisted_scaling.csv"
 SHORT = {"particles": 4, "steps": 16}
@@ -122,18 +121,6 @@ def measured(problem: Problem, name: str, options: dict[str, Any]) -> dict[str, 
     }
 
 
-def keep(path: Path, row: dict[str, Any]) -> None:
-    """Write a row into the table, in the place of the one of the same key."""
-    old: list[dict[str, Any]] = []
-    if path.exists():
-        with path.open(newline="") as file:
-            old = list(csv.DictReader(file))
-    key = [str(row[name]) for name in KEY]
-    at = [[other[name] for name in KEY] for other in old]
-    kept = [row if found == key else other for found, other in zip(at, old, strict=True)]
-    write(path, kept if key in at else [*kept, row])
-
-
 def main() -> None:
     """Measure, print and write as it goes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -161,7 +148,7 @@ def main() -> None:
         row = {**about, "way": way, "sampler": name, "options": text}
         row |= measured(problem, name, options)
         print({k: f"{v:.4g}" if isinstance(v, float) else v for k, v in row.items()}, flush=True)
-        keep(asked.out, row)
+        write(asked.out, merged(asked.out, [row], KEY))
 
 
 if __name__ == "__main__":

@@ -20,22 +20,22 @@ queries. All that is finished is kept in --runs: kill it and run it again.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
 import torch
 from real_networks_picture import paint
 from real_networks_runs import SAMPLERS, Cell, Runs
 from real_networks_scenes import PRIOR, Sources, scenes
-from real_networks_tables import Row, finished, table
+from real_networks_tables import finished, table
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tabulated import write
+from tabulated import merged, write
 
 ROOT = Path(__file__).parents[2]
+KEY = ("scene", "sampler", "guided_by", "q")
+"""What tells a row from the others."""
 RESULTS, IMAGES = ROOT / "benchmarks" / "results", ROOT / "docs" / "img"
 
 
@@ -44,23 +44,6 @@ def cells(runs: Runs) -> list[Cell]:
     name = runs.scene.name
     guided = [Cell(name, guide, sampler) for sampler in SAMPLERS for guide in runs.scene.networks]
     return [Cell(name), *guided]
-
-
-def kept(out: Path, rows: list[Row]) -> list[Row]:
-    """With the rows of the table before this one that were not made anew, each in its place."""
-
-    def named(row: Row) -> tuple[Any, ...]:
-        return row["scene"], row["sampler"], row["guided_by"], str(row["q"])
-
-    if not out.exists():
-        return rows
-    with out.open(newline="") as file:
-        old = list(csv.DictReader(file))
-    fresh, known = {named(row): row for row in rows}, {named(row) for row in old}
-    return [
-        *(fresh.get(named(row), row) for row in old),
-        *(r for r in rows if named(r) not in known),
-    ]
 
 
 def make(runs: Runs, cell: Cell) -> None:
@@ -107,7 +90,7 @@ def main() -> None:
     if asked.cells:
         return
     out = asked.results / "study_real_networks.csv"
-    write(out, kept(out, list(table(every))))
+    write(out, merged(out, list(table(every)), KEY))
     for runs in made:
         if done := [cell for of, cell in finished(every) if of is runs]:
             shown = [cell for cell in done if cell.sampler == done[0].sampler]
