@@ -173,8 +173,7 @@ class MomentMatched(Sampler):
             return Plan(self._told(self.pace or "whole"), Shares(0.0))
         same = prior.select(torch.zeros(1, dtype=torch.int64)) is prior
         if self.guided_below is not None or not same:  # of rows with priors of their own, no draws
-            pace = self._told(self.pace or "whole")
-            return Plan(pace, Shares() if pace.guided_below is None else Shares(pace.guided_below))
+            return Plan(self._told(self.pace or "whole"), Shares(self.guided_below or torch.inf))
         key = id(extractor), id(prior)  # equal weights may be told another class, or other times
         if key not in self._known:
             if id(prior) not in self._reach:

@@ -16,8 +16,8 @@ from typing import NamedTuple
 class Pace(NamedTuple):
     """What the options of the same names are where they are not told.
 
-    directions: at most, where there are more than ALL features. guided_below: None is measured;
-    late: as the level down to which a draw is open, or else as that from which V is trusted.
+    directions: at most, where there are more than ALL features. late: a start that is not told is
+    the level down to which a draw is open, or else that from which V is trusted.
     """
 
     steps: int
@@ -27,7 +27,6 @@ class Pace(NamedTuple):
     directions: int
     linearisations: int
     polish: int
-    guided_below: float | None = None
     late: bool = False
 
 
