@@ -19,7 +19,7 @@ from fiber_audit_conditional.artefact import folder_of
 from fiber_audit._suite import options
 from fiber_audit._suite.components import Components
 from fiber_audit._suite.suite import Use
-from fiber_audit.contracts import Fittable, Fitting, Problem
+from fiber_audit.contracts import Fittable, Fitting, Problem, data_of
 from fiber_audit.fitting import Record, read
 from fiber_audit.sampling import Noise, derive_seed
 
@@ -141,7 +141,7 @@ def per_draw(
     extractor, prior = components.extractor(pair[0]), components.prior(pair[1])
     queries = components.dataset.load([i % len(components.dataset) for i in range(n)])
     with torch.no_grad():
-        aim = prior.decode(prior.encode(queries)) if suite.target == "reconstruction" else queries
+        aim = data_of(prior, prior.encode(queries)) if suite.target == "reconstruction" else queries
         problem = Problem(extractor, prior, queries, extractor.features(aim))
     seeds = [derive_seed(suite.seed, "break even", i) for i in range(n)]
     taken: dict[str, list[float]] = {key: [] for key in sizes}

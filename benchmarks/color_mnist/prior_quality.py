@@ -35,7 +35,7 @@ from fiber_audit_color_mnist.weights import SHIPPED
 from torch import Tensor
 from torchvision.utils import save_image
 
-from fiber_audit.contracts import Prior
+from fiber_audit.contracts import Prior, data_of
 from fiber_audit.sampling import Noise, derive_seed, unguided
 
 OUT = Path(__file__).parents[1] / "results" / "prior_quality.csv"
@@ -48,7 +48,7 @@ def drawn(prior: Prior, steps: int, n: int, eta: float) -> Tensor:
     """N unguided draws in data space, clamped as finished draws are."""
     seeds = [derive_seed(0, "prior quality", i) for i in range(n)]
     parts = [
-        prior.decode(unguided(prior, Noise(seeds[i : i + BATCH]), steps, eta)).clamp(0, 1)
+        data_of(prior, unguided(prior, Noise(seeds[i : i + BATCH]), steps, eta))
         for i in range(0, n, BATCH)
     ]
     return torch.cat(parts)

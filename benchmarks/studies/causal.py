@@ -101,10 +101,10 @@ def of_prior(data: Path) -> Iterator[dict[str, Any]]:
                     for seed, pool in enumerate((test, training)))  # fmt: skip
     n = JUDGED // 2  # both labels are about as frequent
     made = torch.cat([
-        prior.decode(Unconditional(steps=50).sample(
+        Unconditional(steps=50).sample(
             Problem(NETWORKS["erm"], prior, real[:n], torch.zeros(n, 1)),
             Noise([derive_seed(0, "judged", prior.label, i) for i in range(n)]),
-        ).states).clamp(0, 1)
+        ).data
         for prior in (LabelledDigits(0), LabelledDigits(1))
     ])  # fmt: skip
     order = torch.randperm(len(made), generator=torch.Generator().manual_seed(0))

@@ -34,7 +34,7 @@ from fiber_audit_chest.weights import SHIPPED
 from fiber_audit_diffusers.trained.sheet import drawn, write_sheet
 from torch import Tensor
 
-from fiber_audit.contracts import Attribute
+from fiber_audit.contracts import Attribute, data_of
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tabulated import head, write
@@ -84,7 +84,7 @@ def rows(
     real, training = turned(held, prior.side), torch.cat([seen, mirrored(seen)])
     codes = prior.encode(turned(seen, prior.side))
     normal = torch.randn(n, codes.shape[1], generator=g) @ torch.linalg.cholesky(codes.T.cov()).T
-    normal = prior.decode(normal + codes.mean(0)).clamp(0, 1)
+    normal = data_of(prior, normal + codes.mean(0))
     far, far_held = nearest(x, training), nearest(held, training)
     shared = {
         "seed": seed,

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from fiber_audit.contracts import Extractor, Prior, Problem, Sampler
+from fiber_audit.contracts import Extractor, Prior, Problem, Sampler, data_of
 from fiber_audit.sampling import Noise, unguided
 
 
@@ -30,7 +30,7 @@ def once(path: Path, draw: Callable[[], Tensor]) -> tuple[Tensor, float]:
 @torch.no_grad()
 def alone(prior: Prior, noise: Noise) -> Tensor:
     """Pictures of the prior alone, a row per seed of the noise."""
-    return prior.data(unguided(prior, noise))
+    return data_of(prior, unguided(prior, noise))
 
 
 def guided(phi: Extractor, prior: Prior, sampler: Sampler, queries: Tensor, noise: Noise) -> Tensor:

@@ -19,7 +19,7 @@ from real_networks_scenes import Scene, device
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from fiber_audit.contracts import Extractor, Prior, Problem, Sampler
+from fiber_audit.contracts import Extractor, Prior, Problem, Sampler, data_of
 from fiber_audit.measuring import random_pairs
 from fiber_audit.sampling import Noise, derive_seed, rms, unguided
 
@@ -125,7 +125,7 @@ class Runs:
         for some in torch.arange(len(wanted)).split(AT_ONCE):
             if not cell.guide:
                 state = unguided(self.prior, noise.select(some))
-                parts.append(self.prior.data(state))
+                parts.append(data_of(self.prior, state))
                 continue
             phi, sampler = self.eye(cell.guide), SAMPLERS[cell.sampler]
             with torch.no_grad():

@@ -38,6 +38,7 @@ from fiber_audit_texture_shape.shapes import read
 from fiber_audit_texture_shape.train.prior import BANK, codes_of
 from torch import Tensor
 
+from fiber_audit.contracts import data_of
 from fiber_audit.sampling import Noise, derive_seed, unguided
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -111,11 +112,11 @@ def mean_of(sets: list[dict[str, float]]) -> dict[str, float]:
 def rows(prior: TextureShapeFlow, data: Path) -> tuple[list[dict[str, Any]], Tensor, Tensor]:
     """One row per network; the first draws; real pictures."""
     states = [drawn(prior, 7 + i) for i in range(SETS)]
-    draws = [prior.decode(z).clamp(0, 1) for z in states]
+    draws = [data_of(prior, z) for z in states]
     g = torch.Generator().manual_seed(0)
     test = read(data, train=False)
     real, *others = (some(test, N, g)[0] for _ in range(1 + SETS))
-    normal = prior.decode(torch.randn(states[0].shape, generator=g)).clamp(0, 1)
+    normal = data_of(prior, torch.randn(states[0].shape, generator=g))
     shared: dict[str, float] = {"draws": N, "held_out": N, "sets": SETS}
     shared |= memory(prior, states[0], data) | spread(draws[0])
     found = []

@@ -199,8 +199,6 @@ def _ranges(s: PriorTrial) -> str | None:
         ends = getattr(s.prior, name)
         if ends is not None and not ends[0] < ends[1]:
             return f"{name} = {ends}: give (low, high) with low below high, or None."
-    if "data" in vars(s.prior) or type(s.prior).data is not Prior.data:
-        return "data() is decode() within data_range; give what you call data another name."
     return None
 
 

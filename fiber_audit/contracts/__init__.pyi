@@ -1,6 +1,6 @@
 from .attribute import Attribute
 from .by_hand import held
-from .drawing import Draws, Extractor, Learned, Prediction, Prior, Problem, Sampler
+from .drawing import Draws, Extractor, Learned, Prediction, Prior, Problem, Sampler, data_of
 from .fitting import Fittable, Fitting
 from .offers import Factory, Offers
 from .options import Count, Fraction, NonNegative, NonNegativeInt, Positive
@@ -37,5 +37,6 @@ __all__ = [
     "Sampler",
     "Statistic",
     "Table",
+    "data_of",
     "held",
 ]

@@ -103,11 +103,6 @@ class Prior(ABC):
     def decode(self, state: Tensor) -> Tensor:
         """State -> data space, differentiable, not clamped."""
 
-    def data(self, state: Tensor) -> Tensor:
-        """What a draw of this state is: decode(state), clamped to the data range."""
-        x = self.decode(state)
-        return x if self.data_range is None else x.clamp(*self.data_range)
-
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
         """Data space -> state; decode(encode(x)) is the reconstruction of x."""
@@ -124,6 +119,12 @@ class Prior(ABC):
         for module in self.modules.values():
             module.to(device)
         return self
+
+
+def data_of(prior: Prior, state: Tensor) -> Tensor:
+    """What a draw of a state (n, *state_shape) is: decode(state), clamped to the data range."""
+    x = prior.decode(state)
+    return x if prior.data_range is None else x.clamp(*prior.data_range)
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ class Problem:
 
         They are those of the finished draw: what lies beyond the data range is clamped first.
         """
-        return self.extractor.features(self.prior.data(state))
+        return self.extractor.features(data_of(self.prior, state))
 
     def select(self, rows: Tensor) -> Problem:
         """The sub-problem of some draws; rows is an index or a mask over draws."""

@@ -10,7 +10,7 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from ..contracts import Block, Dataset, Extractor, Metric, Part, Prior
+from ..contracts import Block, Dataset, Extractor, Metric, Part, Prior, data_of
 from ..errors import PluginError
 from ..noise import derive_seed
 
@@ -28,7 +28,7 @@ def features_of(extractor: Extractor, data: Tensor, batch_size: int) -> Tensor:
 @torch.no_grad()
 def reconstructed(prior: Prior, data: Tensor, batch_size: int = 64) -> Tensor:
     """decode(encode(data)), clamped to the data range: (n, ...) -> (n, ...)."""
-    return torch.cat([prior.data(prior.encode(part)) for part in data.split(batch_size)])
+    return torch.cat([data_of(prior, prior.encode(part)) for part in data.split(batch_size)])
 
 
 @dataclass(eq=False)

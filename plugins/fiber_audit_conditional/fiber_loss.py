@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fiber_audit.contracts import Extractor, Prior
+from fiber_audit.contracts import Extractor, Prior, data_of
 from fiber_audit.sampling import rms
 
 from .generator import Fresh, Generator
@@ -25,7 +25,7 @@ class FiberLoss:
 
     def rows(self, fresh: Fresh, targets: Tensor) -> Tensor:
         """The weighted loss of each row, (n,); its gradient reaches the generator."""
-        found = self.extractor.features(self.prior.data(self.standard.to_state(fresh.z)))
+        found = self.extractor.features(data_of(self.prior, self.standard.to_state(fresh.z)))
         return fresh.weight * rms(found - targets) / self.standard.unit
 
     def of(self, network: Generator, batch: Batch, generator: torch.Generator) -> Tensor:

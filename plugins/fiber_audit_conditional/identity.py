@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fiber_audit import WeightsError
-from fiber_audit.contracts import Extractor, Prior
+from fiber_audit.contracts import Extractor, Prior, data_of
 from fiber_audit.loading import state_digest
 
 TOLERANCE = 0.02
@@ -40,7 +40,7 @@ def pair_digest(extractor: Extractor, prior: Prior) -> str:
 @torch.no_grad()
 def probe(extractor: Extractor, prior: Prior, states: Tensor) -> Tensor:
     """Features (n, d) of a few states, to be recognised by."""
-    return extractor.features(prior.data(states))
+    return extractor.features(data_of(prior, states))
 
 
 def check_probe(found: Tensor, kept: Tensor, unit: Tensor, where: str) -> None:

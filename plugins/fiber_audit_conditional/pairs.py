@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fiber_audit import DataError
-from fiber_audit.contracts import Dataset, Extractor, Fitting, Prior
+from fiber_audit.contracts import Dataset, Extractor, Fitting, Prior, data_of
 from fiber_audit.fitting import Corpus, encoded, gathered
 from fiber_audit.loading import fingerprint
 from fiber_audit.sampling import derive_seed, place
@@ -67,7 +67,7 @@ class Pairs:
         states = _computed(items, prior.encode, prior.state_shape, task, spill / "states")
         features = _computed(
             states,
-            lambda state: extractor.features(prior.data(state)),
+            lambda state: extractor.features(data_of(prior, state)),
             (extractor.feature_size,),
             task,
             spill / "features",

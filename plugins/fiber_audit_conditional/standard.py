@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from fiber_audit.contracts import Extractor, Prior
+from fiber_audit.contracts import Extractor, Prior, data_of
 from fiber_audit.fitting import Corpus
 
 FARTHEST = 10.0
@@ -67,7 +67,7 @@ class Standard(nn.Module):
 
     def features_of(self, extractor: Extractor, prior: Prior) -> Callable[[Tensor], Tensor]:
         """The map from z to its own h, through the prior's decoder."""
-        return lambda z: self.condition(extractor.features(prior.data(self.to_state(z))))
+        return lambda z: self.condition(extractor.features(data_of(prior, self.to_state(z))))
 
 
 def _moments(corpus: Corpus, along: tuple[int, ...]) -> tuple[Tensor, Tensor]:

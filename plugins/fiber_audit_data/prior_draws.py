@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from fiber_audit.contracts import Count, Dataset, NonNegativeInt, Prior
+from fiber_audit.contracts import Count, Dataset, NonNegativeInt, Prior, data_of
 from fiber_audit.loading import digest_of
 from fiber_audit.sampling import BLOCK, Noise, derive_seed, place, unguided
 
@@ -69,4 +69,4 @@ class PriorDraws(Dataset):
 
     @torch.no_grad()
     def _finished(self, state: Tensor) -> Tensor:
-        return self.prior.data(state).float().cpu()
+        return data_of(self.prior, state).float().cpu()

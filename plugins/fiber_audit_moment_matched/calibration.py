@@ -21,7 +21,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fiber_audit.contracts import Extractor, Prior, Problem
+from fiber_audit.contracts import Extractor, Prior, Problem, data_of
 from fiber_audit.sampling import Noise, denoised, derive_seed, over, unguided
 
 from .sight import View, looked
@@ -58,7 +58,7 @@ def calibrated(
     prior = prior.select(torch.zeros(draws, dtype=torch.int64))
     noise = Noise([derive_seed(ROOT, i) for i in range(draws)])
     x0 = unguided(prior, noise, steps=STEPS, eta=1.0)
-    data = prior.data(x0)
+    data = data_of(prior, x0)
     features = extractor.features(data)
     w = principal(features, directions)
     view = View(Problem(extractor, prior, data, features), w)

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fiber_audit.contracts import Extractor, Prior, Problem
+from fiber_audit.contracts import Extractor, Prior, Problem, data_of
 from fiber_audit.sampling import Noise, derive_seed, in_blocks, over, unguided
 
 from .gauss_newton import Effort, Posterior, Trust, corrected
@@ -90,7 +90,7 @@ def _moved(
     damping: float,
 ) -> Tensor:
     """<d, e> and <d, d>, (n, 2) float64, of states x at a time that come from x0."""
-    data = prior.data(x0)
+    data = data_of(prior, x0)
     problem = in_blocks(Problem(extractor, prior, data, extractor.features(data)))
     posterior = Posterior(problem.prior, x, t)
     point, _, _ = corrected(problem, posterior, Trust.fresh(x, damping), effort)

@@ -13,7 +13,7 @@ import torch
 
 from fiber_audit._suite.catalogue import Catalogue
 from fiber_audit._suite.options import defaults_of, named_of
-from fiber_audit.contracts import Fittable
+from fiber_audit.contracts import Fittable, data_of
 from fiber_audit.sampling import Noise, unguided
 from fiber_audit.testing import gaussian_problem, wasserstein_to_gaussian
 
@@ -88,10 +88,10 @@ def test_guidance_aims_at_what_a_draw_is_after_it_is_clamped(name, schedule):
     """A state may be on the fiber, by numbers that no draw shows."""
     problem = gaussian_problem(100, schedule=schedule)
     problem.prior.data_range = -RANGE, RANGE
-    x = problem.prior.data(unguided(problem.prior, Noise(range(100, 200))))
+    x = data_of(problem.prior, unguided(problem.prior, Noise(range(100, 200))))
     problem = replace(problem, queries=x, targets=problem.extractor.features(x))
     drawn = build(name)[0].sample(problem, Noise(range(100)))
-    null = problem.prior.data(unguided(problem.prior, Noise(range(100))))
+    null = data_of(problem.prior, unguided(problem.prior, Noise(range(100))))
 
     assert (drawn.diagnostics["saturation"] > 0).float().mean() > 0.5
     assert torch.equal(problem.features(drawn.states), problem.extractor.features(drawn.data))

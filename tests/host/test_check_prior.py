@@ -148,17 +148,6 @@ class Sampled(Latent):
         return mean + 1e-3 * torch.randn_like(mean)
 
 
-class Stored(Latent):
-    def __init__(self):
-        super().__init__()
-        self.data = torch.zeros(3, 4)
-
-
-class Scaled(Latent):
-    def data(self, state):
-        return 255 * self.decode(state)
-
-
 BAD = {
     Learning: ("frozen", "decoder: 2 parameters require a gradient"),
     Training: ("eval-mode", "decoder: the network is in training mode"),
@@ -172,8 +161,6 @@ BAD = {
     LooseMean: ("device", "moved to another device, encode() stays behind"),
     HomeSick: ("device", "moved to another device, predict() stays behind"),
     Sampled: ("deterministic", "two calls differ of encode(); take the mode"),
-    Stored: ("ranges", "data() is decode() within data_range; give what you call data another"),
-    Scaled: ("ranges", "data() is decode() within data_range; give what you call data another"),
 }
 
 

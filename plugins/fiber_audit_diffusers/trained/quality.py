@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fiber_audit.contracts import data_of
 from fiber_audit.fitting import Corpus
 from fiber_audit.sampling import derive_seed
 
@@ -121,8 +122,7 @@ def _gaussian(
     mean = flat.mean(0)
     weights = torch.randn(n, len(flat), generator=generator) / (len(flat) - 1) ** 0.5
     found = (mean + weights @ (flat - mean)).reshape(n, *states.shape[1:])
-    data = torch.cat([model.decode(part.to(device)).cpu() for part in found.split(256)])
-    return data.clamp(*model.data_range) if model.data_range else data
+    return torch.cat([data_of(model, part.to(device)).cpu() for part in found.split(256)])
 
 
 @torch.no_grad()

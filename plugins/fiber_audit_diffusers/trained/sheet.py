@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fiber_audit.contracts import Prior
+from fiber_audit.contracts import Prior, data_of
 from fiber_audit.fitting import write_file
 from fiber_audit.sampling import Noise, derive_seed, unguided
 
@@ -34,8 +34,7 @@ def drawn(
         rows = range(first, min(first + batch, n))
         noise = Noise([derive_seed(seed, "sheet", row) for row in rows])
         with torch.no_grad():
-            data = prior.decode(unguided(prior, noise, steps=STEPS))
-        parts.append(data.clamp(*prior.data_range) if prior.data_range else data)
+            parts.append(data_of(prior, unguided(prior, noise, steps=STEPS)))
     return torch.cat(parts).float().cpu()
 
 
